@@ -1,0 +1,122 @@
+# How spinup is compiled and linked, and nothing else. ./build.sh makes the libraries first.
+# SPDX-License-Identifier: Zlib
+#
+#   make                      build/spinup: one static musl binary (from the libraries in build/sysroot)
+#   make dev-gcc dev-clang    build/dev-*/spinup: the machine's libraries, sanitizers, -Werror
+#   make unit-gcc unit-clang  build/dev-*/unit/NAME for each tests/unit/NAME.c called test_*.c
+#   make static-tests         build/static-tests/NAME for each tests/static/NAME.c, linked like spinup
+#   make lab-tools            build/lab/bin/NAME for each tests/lab/NAME.c: small static programs
+#   make fuzzers              build/fuzz/bin/NAME for each tests/fuzz/NAME.c (clang's libFuzzer)
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := build/spinup
+
+sysroot := build/sysroot
+STRIP ?= strip
+units := $(wildcard tests/unit/test_*.c)
+
+warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wformat=2 -Wvla -Wundef -Wpointer-arith -Wwrite-strings -Wimplicit-fallthrough
+# gcc's -Wpedantic cannot tell the GNU extensions that we use from others; clang's can.
+# A copy that a buffer bounds is meant to be cut there, so gcc need not tell of each.
+warnings-gcc := $(warnings) -Wlogical-op -Wduplicated-cond -Wduplicated-branches -Wno-format-truncation
+warnings-clang := $(warnings) -Wpedantic -Wno-gnu
+common := -std=gnu17 -D_GNU_SOURCE -I. -MMD -MP
+hardened := -fstack-protector-strong -fno-common -fPIE
+
+cc-release := $(sysroot)/bin/musl-gcc
+cflags-release := $(common) $(warnings-gcc) -O2 -g $(hardened) \
+	-ffunction-sections -fdata-sections
+# Position-independent for address randomisation; RELR packs the 18,000 relocations that this brings.
+ldflags-release := -static-pie -Wl,--gc-sections,-z,pack-relative-relocs,-z,noexecstack
+libs-release := -lcurl -lnghttp2 -lssl -lcrypto -larchive -lzstd -llzma -lz -lcjson -lseccomp
+
+sanitizers := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+libs-machine := -lcurl -lssl -lcrypto -larchive -lcjson -lseccomp
+
+cc-dev-gcc := gcc
+cflags-dev-gcc := $(common) $(warnings-gcc) -Werror -O1 -g $(hardened) $(sanitizers)
+ldflags-dev-gcc := $(sanitizers)
+libs-dev-gcc := $(libs-machine)
+
+cc-dev-clang := clang
+cflags-dev-clang := $(common) $(warnings-clang) -Werror -O1 -g $(hardened) $(sanitizers)
+ldflags-dev-clang := $(sanitizers)
+libs-dev-clang := $(libs-machine)
+
+cc-fuzz := clang
+cflags-fuzz := $(common) -O1 -g $(sanitizers) -fsanitize=fuzzer-no-link
+ldflags-fuzz := $(sanitizers) -fsanitize=fuzzer
+libs-fuzz := $(libs-machine)
+
+ifeq ($(V),)
+say = @echo "  $(1) $@";
+endif
+
+# $(call flavour,NAME): every source compiled into build/NAME, all but main packed into parts.a.
+# Objects are made again when the flags or a library changed. agent/*.S embeds files such as the
+# contract. Each source of ours sees agent/banned.h first; tests may hand literals to char *argv[].
+sources := $(wildcard agent/*.c probes/*.c)
+embeds := $(wildcard agent/*.S)
+parts := $(filter-out agent/main.o,$(sources:.c=.o) $(embeds:.S=.o))
+inputs-release := $(wildcard $(sysroot)/.built/*)
+
+extra-agent := -include agent/banned.h
+extra-probes := $(extra-agent)
+extra-tests := -Wno-write-strings
+
+define flavour
+build/$(1)/%.o: %.c Makefile $$(inputs-$(1))
+	@mkdir -p $$(@D)
+	$$(call say,CC) $$(cc-$(1)) $$(cflags-$(1)) $$(extra-$$(firstword $$(subst /, ,$$<))) \
+		-c -o $$@ $$<
+
+build/$(1)/%.o: %.S Makefile $$(wildcard agent/*.json)
+	@mkdir -p $$(@D)
+	$$(call say,AS) $$(cc-$(1)) -I. -c -o $$@ $$<
+
+build/$(1)/parts.a: $$(parts:%=build/$(1)/%)
+	@rm -f $$@
+	$$(call say,AR) ar rcs $$@ $$^
+
+build/$(1)/spinup: build/$(1)/agent/main.o $$(parts:%=build/$(1)/%)
+	$$(call say,LD) $$(cc-$(1)) $$(ldflags-$(1)) -o $$@ $$^ $$(libs-$(1))
+
+-include $$(shell find build/$(1) -name '*.d' 2>/dev/null)
+endef
+$(foreach f,release dev-gcc dev-clang fuzz,$(eval $(call flavour,$(f))))
+
+build/spinup: build/release/spinup
+	$(call say,STRIP) $(STRIP) -o $@ $<
+
+dev-gcc: build/dev-gcc/spinup
+dev-clang: build/dev-clang/spinup
+
+# A file in tests/unit that is no test itself is linked with all of them.
+helpers := $(filter-out $(units),$(wildcard tests/unit/*.c))
+define unit
+build/$(1)/unit/%: build/$(1)/tests/unit/%.o $$(helpers:%.c=build/$(1)/%.o) build/$(1)/parts.a
+	@mkdir -p $$(@D)
+	$$(call say,LD) $$(cc-$(1)) $$(ldflags-$(1)) -o $$@ $$^ -lcmocka $$(libs-$(1))
+unit-$(1:dev-%=%): $$(units:tests/unit/%.c=build/$(1)/unit/%)
+endef
+$(foreach f,dev-gcc dev-clang,$(eval $(call unit,$(f))))
+
+build/static-tests/%: build/release/tests/static/%.o build/release/parts.a
+	@mkdir -p $(@D)
+	$(call say,LD) $(cc-release) $(ldflags-release) -o $@ $^ $(libs-release)
+static-tests: $(patsubst tests/static/%.c,build/static-tests/%,$(wildcard tests/static/*.c))
+
+build/lab/bin/%: build/release/tests/lab/%.o
+	@mkdir -p $(@D)
+	$(call say,LD) $(cc-release) -static -s -Wl,--gc-sections -o $@ $^ -lseccomp
+lab-tools: $(patsubst tests/lab/%.c,build/lab/bin/%,$(wildcard tests/lab/*.c))
+
+build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o build/fuzz/parts.a
+	@mkdir -p $(@D)
+	$(call say,LD) $(cc-fuzz) $(ldflags-fuzz) -o $@ $^ $(libs-fuzz)
+fuzzers: $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(wildcard tests/fuzz/*.c))
+
+.PHONY: dev-gcc dev-clang unit-gcc unit-clang static-tests lab-tools fuzzers
