@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Zlib
+"""What every end-to-end test starts from: the lab, up once a session, and the release binary."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
+
+from lab import Lab, missing  # noqa: E402  pylint: disable=wrong-import-position,import-error
+from places import SPINUP, LabError  # noqa: E402  pylint: disable=wrong-import-position,import-error
+
+
+def skip(lacking):
+    """Skips with the name of what the machine lacks; under SPINUP_MUST_RUN=1 that is a failure."""
+    if os.environ.get("SPINUP_MUST_RUN") == "1":
+        pytest.fail(f"this machine lacks {lacking}, and SPINUP_MUST_RUN=1", pytrace=False)
+    pytest.skip(f"this machine lacks {lacking}")
+
+
+@pytest.fixture(scope="session")
+def lab():
+    """The cluster in a box: see tests/lab/README.md."""
+    lacking = missing()
+    if lacking:
+        skip(", ".join(lacking))
+    try:
+        made = Lab()
+    except LabError as failure:
+        skip(str(failure))
+    with made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def spinup():
+    """The path of build/spinup; in a pod of the lab it is /usr/local/bin/spinup."""
+    if not SPINUP.exists():
+        skip("build/spinup (./build.sh)")
+    return SPINUP

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Zlib
+"""The runner images of the lab: Debian roots as overlay layers, made once and kept under build/lab/images."""
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import certificates
+from archive import Archive, unpack
+from places import BOX, BUILD, HERE, MOUNT_POINT, LabError, build_lock, digest
+
+SUITE = "trixie"
+BASE_PACKAGES = ["base-files", "bash", "dash", "coreutils", "grep", "sed", "findutils", "util-linux", "tar",
+                 "ca-certificates", "curl", "libc-bin", "openssl", "sudo", "libpam-modules", "procps"]
+DISTRO_PACKAGES = ["nix-bin", "patchelf"]
+
+# image: its layers, the uppermost first
+IMAGES = {"nix": ["nix", "bare"], "determinate": ["determinate", "bare"], "distro": ["distro", "bare"],
+          "bare": ["bare"]}
+
+USERS = [("root", 0, 0, "/root"), ("runner", 1001, 1001, "/home/runner"), ("trusted", 1002, 1002, "/home/trusted"),
+         ("nobody", 65534, 65534, "/nonexistent")]
+BUILD_USERS = [(f"nixbld{i}", 30000 + i, 30000, "/var/empty") for i in range(1, 5)]
+
+# Without `substituters =` every command would first stall on cache.nixos.org, which the lab does not have.
+NIX_CONF = """build-users-group = nixbld
+trusted-users = root trusted
+experimental-features = nix-command flakes
+substituters =
+sandbox = false
+"""
+DETERMINATE_CONF = "# DETERMINATE NIX CONFIG\n# do not modify! this file will be replaced!\n\n" \
+    "!include nix.custom.conf\n\n" + NIX_CONF
+# Stands in for Determinate's closed daemon supervisor; nothing but its presence and version line is real.
+DETERMINATE_NIXD = """#!/bin/sh
+# A stand-in of spinup's lab, not Determinate's program.
+case "$1" in
+version) echo 'Determinate Nixd daemon version: 3.22.2'; echo 'Determinate Nixd client version: 3.22.2' ;;
+daemon) exec /nix/var/nix/profiles/default/bin/nix-daemon ;;
+*) exit 1 ;;
+esac
+"""
+
+
+def _recipe(suite):
+    certificate = certificates.make() / "ca.crt"
+    return digest(suite, certificate, *(HERE / name for name in (
+        "images.py", "archive.py", "closure.nix", "signed.nix", "build_store.sh")))
+
+
+def folder(suite=SUITE):
+    """Where the layers of a suite are, whether they have been made or not."""
+    return BUILD / "images" / f"{suite}-{_recipe(suite)}"
+
+
+def write(root, path, text, mode=0o644):
+    """Writes one file of a root that is being made."""
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+    target.chmod(mode)
+
+
+def _write_users(root, users, build_users):
+    write(root, "etc/passwd", "".join(
+        f"{name}:x:{uid}:{gid}::{home}:/bin/bash\n" for name, uid, gid, home in users + build_users))
+    groups = [f"{name}:x:{gid}:\n" for name, _, gid, _ in users if name != "nobody"] + ["nogroup:x:65534:\n"]
+    if build_users:
+        groups.append(f"nixbld:x:30000:{','.join(name for name, *_ in build_users)}\n")
+    write(root, "etc/group", "".join(groups))
+
+
+def _write_certificates(root):
+    """Debian's bundle and the hashed directory that update-ca-certificates makes, with the lab's CA in both."""
+    store = root / "etc/ssl/certs"
+    store.mkdir(parents=True, exist_ok=True)
+    write(root, "usr/local/share/ca-certificates/lab.crt", (certificates.make() / "ca.crt").read_text())
+    authorities = sorted((root / "usr/share/ca-certificates/mozilla").glob("*.crt"))
+    authorities.append(root / "usr/local/share/ca-certificates/lab.crt")
+    (store / "ca-certificates.crt").write_text("".join(path.read_text() for path in authorities))
+    for path in authorities:
+        (store / path.with_suffix(".pem").name).symlink_to("/" + str(path.relative_to(root)))
+    for path in authorities:
+        hashed = subprocess.run(["openssl", "x509", "-hash", "-noout", "-in", path], check=True, text=True,
+                                capture_output=True, timeout=20).stdout.strip()
+        number = next(n for n in range(100) if not os.path.lexists(store / f"{hashed}.{n}"))
+        (store / f"{hashed}.{number}").symlink_to(path.with_suffix(".pem").name)
+
+
+def _make_bare(root, packages):
+    unpack(packages, root)
+    for name in ("dev", "proc", "sys", "run", "root", "home/runner", "home/trusted", "var/empty", "mnt", "opt",
+                 "usr/local/bin", "etc/sudoers.d"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name in ("tmp", "var/tmp"):
+        (root / name).mkdir(parents=True, exist_ok=True)
+        (root / name).chmod(0o1777)
+    for link, target in (("bin", "usr/bin"), ("lib", "usr/lib"), ("lib64", "usr/lib64"), ("sbin", "usr/sbin"),
+                         ("usr/bin/sh", "dash"), ("var/run", "/run")):
+        if not os.path.lexists(root / link):
+            (root / link).symlink_to(target)
+    (root / "root").chmod(0o700)
+    for name, uid, gid, home in USERS[1:3]:
+        os.chown(root / home[1:], uid, gid)
+    _write_users(root, USERS, [])
+    write(root, "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
+    write(root, "etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
+    write(root, "etc/sudoers", "Defaults env_reset, !use_pty\nroot ALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n",
+          0o440)
+    for kind in ("auth", "account", "session", "session-noninteractive", "password"):
+        # What pam-auth-update would write; every account here is a test's.
+        write(root, f"etc/pam.d/common-{kind}", f"{kind.partition('-')[0]} required pam_permit.so\n")
+    _write_certificates(root)
+
+
+def _make_distro(root):
+    _write_users(root, USERS, BUILD_USERS)
+    write(root, "etc/nix/nix.conf", NIX_CONF)
+
+
+def _make_nix(root, built):
+    root.mkdir()
+    (built / "nix").rename(root / "nix")
+    _write_users(root, USERS, BUILD_USERS)
+    write(root, "etc/nix/nix.conf", NIX_CONF)
+
+
+def _make_determinate(root, built):
+    _make_nix(root, built)
+    write(root, "etc/nix/nix.conf", DETERMINATE_CONF)
+    write(root, "etc/nix/nix.custom.conf", "# Written by the lab.\n")
+    write(root, "usr/local/bin/determinate-nixd", DETERMINATE_NIXD, 0o555)
+
+
+def _build_store(layers, out):
+    """Runs build_store.sh in a pod of the distribution's image."""
+    root = f"{layers / 'distro'}:{layers / 'bare'}"
+    out.mkdir()
+    MOUNT_POINT.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [BOX, "pod", "--net", "new", "--mount", MOUNT_POINT, "--root", root, "--bind", f"{out}:/out",
+         "--bind", f"{HERE}:/recipe", "--", "/bin/bash", "/recipe/build_store.sh"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+    if done.returncode:
+        raise LabError(f"build_store.sh: {done.stderr.strip()}")
+
+
+def _lie(cache, name, change, key):
+    """A cache beside `main` with the same files whose narinfos went through `change`."""
+    twin = cache / name
+    shutil.copytree(cache / "main", twin, copy_function=os.link)
+    for path in twin.glob("*.narinfo"):
+        text = change(path.read_text(), key)
+        path.unlink()
+        path.write_text(text)
+
+
+def _make_lies(cache):
+    """Caches whose narinfos are unsigned, badly signed, or signed under another key's name."""
+    def unsigned(text, _):
+        return "".join(line for line in text.splitlines(True) if not line.startswith("Sig:"))
+
+    def spoiled(text, _):
+        head, _, tail = text.partition("Sig: main:")
+        return head + "Sig: main:" + ("A" if tail[0] != "A" else "B") + tail[1:]
+
+    def renamed(text, _):
+        return text.replace("Sig: main:", "Sig: stranger:")
+
+    for name, change in (("unsigned", unsigned), ("badsig", spoiled), ("strangersig", renamed)):
+        _lie(cache, name, change, None)
+
+
+def make_box():
+    """Compiles box.c where the Makefile has not: with the build's musl compiler, else statically with gcc."""
+    source = HERE / "box.c"
+    if BOX.exists() and BOX.stat().st_mtime >= source.stat().st_mtime:
+        return
+    BOX.parent.mkdir(parents=True, exist_ok=True)
+    compiler = next(iter(sorted(BUILD.parent.glob("*/bin/musl-gcc"))), Path("gcc"))
+    fresh = BOX.with_suffix(f".{os.getpid()}")
+    subprocess.run([compiler, "-std=gnu17", "-D_GNU_SOURCE", "-static", "-O2", "-o", fresh, source], check=True,
+                   timeout=60)
+    fresh.rename(BOX)
+
+
+def _remove_old(kept):
+    """Removes images of other recipes, but none that a lab of today may still use."""
+    for path in kept.parent.iterdir():
+        if path != kept and time.time() - path.stat().st_mtime > 86400:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def make(suite=SUITE, log=lambda text: None):
+    """Makes what is missing; returns the folder with one layer a name, `cache`, `keys` and `names`."""
+    with build_lock():
+        make_box()
+        final = folder(suite)
+        if final.exists():
+            return final
+        log(f"making the {suite} images in {final}")
+        fresh = final.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        archive = Archive(suite)
+        base = archive.fetch(BASE_PACKAGES)
+        distro = archive.fetch(BASE_PACKAGES + DISTRO_PACKAGES)
+        log(f"unpacking {len(distro)} packages")
+        _make_bare(fresh / "bare", base)
+        unpack([path for path in distro if path not in base], fresh / "distro")
+        _make_distro(fresh / "distro")
+        log("building the closures and the binary cache with the real nix")
+        built = fresh / "built"
+        _build_store(fresh, built)
+        _make_nix(fresh / "nix", built / "nix")
+        _make_determinate(fresh / "determinate", built / "determinate")
+        for name in ("cache", "keys", "names"):
+            (built / name).rename(fresh / name)
+        _make_lies(fresh / "cache")
+        shutil.rmtree(built)
+        fresh.rename(final)
+        _remove_old(final)
+        return final
+
+
+def roots(where, image):
+    """The overlay layers of an image, as box wants them."""
+    return ":".join(str(where / layer) for layer in IMAGES[image])
+
+
+def store_paths(where):
+    """Names of the store paths that the recipe built: dep, hello, big, nix, nix-profile, determinate, …"""
+    return dict(line.split() for line in (where / "names").read_text().splitlines())

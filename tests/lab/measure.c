@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Zlib */
+/* Runs a command many times and prints, for each run: wall time and CPU time in microseconds, the
+ * largest process's resident memory in KiB, and the exit status. All output of the command is dropped.
+ *
+ *   measure COUNT CMD [ARG...] */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static long long now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+static long long microseconds(struct timeval time)
+{
+	return time.tv_sec * 1000000LL + time.tv_usec;
+}
+
+static void run(char **argv)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	dup2(null, 0);
+	dup2(null, 1);
+	dup2(null, 2);
+	execvp(argv[0], argv);
+	_exit(127);
+}
+
+int main(int argc, char **argv)
+{
+	long count = argc > 2 ? strtol(argv[1], NULL, 10) : 0;
+
+	if (count <= 0) {
+		fputs("usage: measure COUNT CMD [ARG...]\n", stderr);
+		return 2;
+	}
+	while (count--) {
+		long long begun = now_us();
+		struct rusage usage;
+		int status;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			run(argv + 2);
+		if (pid < 0 || wait4(pid, &status, 0, &usage) < 0)
+			return 1;
+		printf("%lld %lld %ld %d\n", now_us() - begun,
+		       microseconds(usage.ru_utime) + microseconds(usage.ru_stime), usage.ru_maxrss,
+		       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	}
+	return 0;
+}
