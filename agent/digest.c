@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Zlib */
+/* Hashes and signatures by OpenSSL, and OpenSSL's one initialisation. */
+#include "agent/digest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/ssl.h>
+
+#include "agent/cleanup.h"
+
+static void free_key(EVP_PKEY **key)
+{
+	EVP_PKEY_free(*key);
+}
+
+static void free_context(EVP_MD_CTX **context)
+{
+	EVP_MD_CTX_free(*context);
+}
+
+void digest_initialise(void)
+{
+	/* Loading the configuration runs once per process, so nothing loads it after this call.
+	 * A failure shows later, where something is hashed or connected. */
+	(void)OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
+bool digest_sha256(const void *bytes, size_t length, uint8_t ret[DIGEST_SHA256_BYTES])
+{
+	return EVP_Digest(bytes, length, ret, NULL, EVP_sha256(), NULL) == 1;
+}
+
+bool digest_ed25519_verify(const uint8_t key[DIGEST_ED25519_KEY_BYTES],
+			   const uint8_t signature[DIGEST_ED25519_SIGNATURE_BYTES],
+			   const void *bytes, size_t length)
+{
+	CLEANUP(free_key)
+	EVP_PKEY *public_key =
+		EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, DIGEST_ED25519_KEY_BYTES);
+	CLEANUP(free_context) EVP_MD_CTX *context = EVP_MD_CTX_new();
+
+	if (!public_key || !context)
+		return false;
+	if (EVP_DigestVerifyInit(context, NULL, NULL, NULL, public_key) != 1)
+		return false;
+	return EVP_DigestVerify(context, signature, DIGEST_ED25519_SIGNATURE_BYTES, bytes,
+				length) == 1;
+}
+
+void digest_random(void *ret, size_t count)
+{
+	unsigned char *at = ret;
+
+	while (count) {
+		ssize_t got = getrandom(at, count, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			abort(); /* predictable numbers would be worse */
+		at += got;
+		count -= (size_t)got;
+	}
+}
+
+const char *digest_library_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION_STRING);
+}

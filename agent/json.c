@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Zlib */
+/* JSON by cJSON, made strict. The text's grammar is checked first (json_syntax.h), because cJSON
+ * takes much that is no JSON; what only the tree can tell (duplicate keys, numbers beyond a double)
+ * is checked afterwards. The only file that names cJSON. */
+#include "agent/json.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cleanup.h"
+#include "agent/error.h"
+#include "agent/json_syntax.h"
+#include "agent/mem.h"
+#include "agent/strbuf.h"
+#include "agent/text.h"
+
+#define MAX_TEXT_BYTES (16u << 20)
+/* Whole numbers up to here are exact in a double. */
+#define MAX_EXACT 9007199254740992.0
+
+static const cJSON *item_of(const struct json *value)
+{
+	return (const cJSON *)value;
+}
+
+static struct json *value_of(cJSON *item)
+{
+	return (struct json *)item;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	const char *const *left = a, *const *right = b;
+
+	return strcmp(*left, *right);
+}
+
+/* A key that occurs twice in OBJECT, or NULL. */
+static const char *duplicate_key(const cJSON *object)
+{
+	size_t count = (size_t)cJSON_GetArraySize(object), i = 0;
+	CLEANUP_FREE const char **keys = mem_alloc(count, sizeof(*keys));
+	const cJSON *member;
+
+	cJSON_ArrayForEach(member, object)
+		keys[i++] = member->string;
+	qsort(keys, count, sizeof(*keys), compare_keys);
+	for (i = 1; i < count; i++)
+		if (strcmp(keys[i - 1], keys[i]) == 0)
+			return keys[i];
+	return NULL;
+}
+
+/* Depth is bounded by the syntax check. */
+static int check_tree(const cJSON *item, const char *name, struct error *error)
+{
+	const char *twice = cJSON_IsObject(item) ? duplicate_key(item) : NULL;
+	const cJSON *child;
+
+	if (twice) {
+		CLEANUP_FREE char *shown = text_cleaned(twice, 100);
+
+		return error_set(error, ERROR_USAGE,
+				 "%s: the key \"%s\" occurs twice in one object", name, shown);
+	}
+	if (cJSON_IsNumber(item) && !isfinite(item->valuedouble))
+		return error_set(error, ERROR_USAGE, "%s: a number is too large", name);
+	cJSON_ArrayForEach(child, item)
+		if (check_tree(child, name, error))
+			return -1;
+	return 0;
+}
+
+int json_parse(const char *text, size_t length, const char *name, struct json **ret,
+	       struct error *error)
+{
+	struct json_fault fault;
+	CLEANUP_JSON struct json *document = NULL;
+
+	if (length > MAX_TEXT_BYTES)
+		return error_set(error, ERROR_USAGE, "%s: larger than 16 MiB", name);
+	if (json_syntax_check(text, length, &fault))
+		return error_set(error, ERROR_USAGE, "%s:%zu:%zu: %s", name, fault.line,
+				 fault.column, fault.what);
+	document = value_of(cJSON_ParseWithLength(text, length));
+	if (!document)
+		return error_set(error, ERROR_USAGE, "%s: cannot be read as JSON", name);
+	if (check_tree(item_of(document), name, error))
+		return -1;
+	*ret = TAKE(document);
+	return 0;
+}
+
+void json_free(struct json *document)
+{
+	cJSON_Delete((cJSON *)document);
+}
+
+void json_cleanup(struct json **document)
+{
+	json_free(*document);
+}
+
+const struct json *json_member(const struct json *object, const char *name)
+{
+	if (!json_is_object(object))
+		return NULL;
+	return value_of(cJSON_GetObjectItemCaseSensitive(item_of(object), name));
+}
+
+const struct json *json_at(const struct json *array_or_object, size_t index)
+{
+	const cJSON *child = array_or_object ? item_of(array_or_object)->child : NULL;
+
+	while (child && index--)
+		child = child->next;
+	return (const struct json *)child;
+}
+
+size_t json_count(const struct json *array_or_object)
+{
+	return array_or_object ? (size_t)cJSON_GetArraySize(item_of(array_or_object)) : 0;
+}
+
+const char *json_key(const struct json *member)
+{
+	return member ? item_of(member)->string : NULL;
+}
+
+bool json_is_object(const struct json *value)
+{
+	return cJSON_IsObject(item_of(value));
+}
+
+bool json_is_array(const struct json *value)
+{
+	return cJSON_IsArray(item_of(value));
+}
+
+bool json_is_null(const struct json *value)
+{
+	return cJSON_IsNull(item_of(value));
+}
+
+const char *json_string(const struct json *value)
+{
+	return cJSON_IsString(item_of(value)) ? item_of(value)->valuestring : NULL;
+}
+
+int json_boolean(const struct json *value)
+{
+	return cJSON_IsBool(item_of(value)) ? cJSON_IsTrue(item_of(value)) : -1;
+}
+
+bool json_integer(const struct json *value, int64_t *ret)
+{
+	double number;
+
+	if (!cJSON_IsNumber(item_of(value)))
+		return false;
+	number = item_of(value)->valuedouble;
+	if (!(number >= -MAX_EXACT && number <= MAX_EXACT) || (double)(int64_t)number != number)
+		return false;
+	*ret = (int64_t)number;
+	return true;
+}
+
+/* Out of memory ends the process, as everywhere. */
+static cJSON *made(cJSON *item)
+{
+	if (!item)
+		abort();
+	return item;
+}
+
+static struct json *add(struct json *object, const char *name, cJSON *item)
+{
+	if (!cJSON_AddItemToObject((cJSON *)object, name, made(item)))
+		abort();
+	return value_of(item);
+}
+
+static struct json *append(struct json *array, cJSON *item)
+{
+	if (!cJSON_AddItemToArray((cJSON *)array, made(item)))
+		abort();
+	return value_of(item);
+}
+
+static cJSON *new_string(const char *text)
+{
+	struct strbuf CLEANUP_STRBUF valid = STRBUF_INIT(MAX_TEXT_BYTES);
+
+	if (!text)
+		return cJSON_CreateNull();
+	text_add_utf8(&valid, text);
+	return cJSON_CreateString(valid.data);
+}
+
+struct json *json_new_object(void)
+{
+	return value_of(made(cJSON_CreateObject()));
+}
+
+struct json *json_add_object(struct json *object, const char *name)
+{
+	return add(object, name, cJSON_CreateObject());
+}
+
+struct json *json_add_array(struct json *object, const char *name)
+{
+	return add(object, name, cJSON_CreateArray());
+}
+
+void json_add_string(struct json *object, const char *name, const char *text)
+{
+	(void)add(object, name, new_string(text));
+}
+
+void json_add_integer(struct json *object, const char *name, int64_t number)
+{
+	/* cJSON keeps numbers as doubles: as text, none loses its last digits. */
+	CLEANUP_FREE char *text = mem_format("%lld", (long long)number);
+
+	(void)add(object, name, cJSON_CreateRaw(text));
+}
+
+void json_add_boolean(struct json *object, const char *name, bool value)
+{
+	(void)add(object, name, cJSON_CreateBool(value));
+}
+
+struct json *json_append_object(struct json *array)
+{
+	return append(array, cJSON_CreateObject());
+}
+
+void json_append_string(struct json *array, const char *text)
+{
+	(void)append(array, new_string(text));
+}
+
+static void print_string(const char *text, struct strbuf *out)
+{
+	strbuf_putc(out, '"');
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\')
+			strbuf_printf(out, "\\%c", c);
+		else if (c == '\n')
+			strbuf_puts(out, "\\n");
+		else if (c < 0x20 || c == 0x7f)
+			strbuf_printf(out, "\\u%04x", c);
+		else
+			strbuf_putc(out, (char)c);
+	}
+	strbuf_putc(out, '"');
+}
+
+static void print_break(struct strbuf *out, bool is_compact, unsigned int depth)
+{
+	if (!is_compact)
+		strbuf_printf(out, "\n%*s", (int)depth * 2, "");
+}
+
+static void print_item(const cJSON *item, bool is_compact, unsigned int depth, struct strbuf *out);
+
+static void print_children(const cJSON *parent, bool is_compact, unsigned int depth,
+			   struct strbuf *out)
+{
+	const cJSON *child;
+
+	cJSON_ArrayForEach(child, parent) {
+		print_break(out, is_compact, depth);
+		if (cJSON_IsObject(parent)) {
+			print_string(child->string, out);
+			strbuf_puts(out, is_compact ? ":" : ": ");
+		}
+		print_item(child, is_compact, depth, out);
+		if (child->next)
+			strbuf_putc(out, ',');
+	}
+	if (parent->child)
+		print_break(out, is_compact, depth - 1);
+}
+
+/* Not cJSON_Print: its layout is its own, and it prints DEL as it is. */
+static void print_item(const cJSON *item, bool is_compact, unsigned int depth, struct strbuf *out)
+{
+	if (cJSON_IsObject(item) || cJSON_IsArray(item)) {
+		strbuf_putc(out, cJSON_IsObject(item) ? '{' : '[');
+		print_children(item, is_compact, depth + 1, out);
+		strbuf_putc(out, cJSON_IsObject(item) ? '}' : ']');
+	} else if (cJSON_IsString(item)) {
+		print_string(item->valuestring, out);
+	} else if (cJSON_IsRaw(item)) {
+		strbuf_puts(out, item->valuestring);
+	} else if (cJSON_IsNumber(item)) {
+		strbuf_printf(out, "%.17g", item->valuedouble);
+	} else if (cJSON_IsBool(item)) {
+		strbuf_puts(out, cJSON_IsTrue(item) ? "true" : "false");
+	} else {
+		strbuf_puts(out, "null");
+	}
+}
+
+void json_print(const struct json *document, bool is_compact, struct strbuf *out)
+{
+	print_item(item_of(document), is_compact, 0, out);
+	strbuf_putc(out, '\n');
+}
+
+const char *json_library_version(void)
+{
+	return cJSON_Version();
+}
