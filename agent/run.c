@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Zlib */
+/* The concurrent runner: a process per task, one poll loop over their pipes. */
+#include "agent/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/cleanup.h"
+#include "agent/digest.h"
+#include "agent/error.h"
+#include "agent/http.h"
+#include "agent/job.h"
+#include "agent/mem.h"
+#include "agent/plan.h"
+#include "agent/record.h"
+#include "agent/task_process.h"
+#include "probes/table.h"
+
+/* After its pipe's end a process is gone within microseconds; one that is not is stuck. */
+#define REAP_GRACE_US 100000
+
+enum worker_state { WORKER_IDLE, WORKER_TALKING, WORKER_ENDING, WORKER_GONE };
+
+struct worker {
+	struct task_result *result;
+	struct record_decoder decoder;
+	enum worker_state state;
+	enum task_end verdict; /* why it was stopped; TASK_END_DONE while it was not */
+	pid_t pid;
+	int fd;
+	int64_t deadline_us; /* WORKER_TALKING: of the task; WORKER_ENDING: of the reaping */
+};
+
+struct crew {
+	struct worker *workers;
+	size_t count;
+	const struct job *job;
+	struct sandbox *sandbox;
+	int64_t phase_end_us;
+};
+
+int64_t run_clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
+}
+
+const char *task_end_name(enum task_end end)
+{
+	static const char *const names[] = {
+		[TASK_END_DONE] = "done",
+		[TASK_END_SILENT] = "silent",
+		[TASK_END_TIMEOUT] = "timeout",
+		[TASK_END_CRASHED] = "crashed",
+		[TASK_END_SANDBOX] = "sandbox",
+		[TASK_END_BROKEN] = "broken",
+		[TASK_END_NOT_STARTED] = "not-started",
+	};
+
+	return names[end];
+}
+
+/* In the child: the pipes of the tasks that were started before are none of its business. */
+static void leave_the_crew(const struct crew *crew, size_t index, int own_end)
+{
+	close(own_end);
+	for (size_t i = 0; i < index; i++)
+		if (crew->workers[i].fd >= 0)
+			close(crew->workers[i].fd);
+}
+
+static void start(struct crew *crew, size_t index, struct run *run)
+{
+	struct worker *worker = &crew->workers[index];
+	const struct task *task = worker->result->task;
+	int pipe_fds[2];
+
+	worker->result->start_us = run_clock_us() - run->started_us;
+	record_decoder_init(&worker->decoder, task->probe->name, (int)index, &run->facts,
+			    &run->findings);
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
+		worker->verdict = TASK_END_NOT_STARTED;
+		(void)snprintf(worker->decoder.phase, sizeof(worker->decoder.phase), "pipe: %s",
+			       strerror(errno));
+		worker->state = WORKER_GONE;
+		return;
+	}
+	worker->pid = fork();
+	if (worker->pid == 0) {
+		leave_the_crew(crew, index, pipe_fds[0]);
+		task_process(crew->job, task, crew->sandbox, pipe_fds[1]);
+	}
+	close(pipe_fds[1]);
+	if (worker->pid < 0) {
+		worker->verdict = TASK_END_NOT_STARTED;
+		(void)snprintf(worker->decoder.phase, sizeof(worker->decoder.phase), "fork: %s",
+			       strerror(errno));
+		worker->state = WORKER_GONE;
+		close(pipe_fds[0]);
+		return;
+	}
+	(void)setpgid(worker->pid, worker->pid);
+	(void)fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);
+	worker->fd = pipe_fds[0];
+	worker->state = WORKER_TALKING;
+	worker->deadline_us = run_clock_us() + task->deadline_ms * INT64_C(1000);
+	if (worker->deadline_us > crew->phase_end_us)
+		worker->deadline_us = crew->phase_end_us;
+}
+
+static void begin_ending(struct worker *worker)
+{
+	close(worker->fd);
+	worker->fd = -1;
+	worker->state = WORKER_ENDING;
+	worker->deadline_us = run_clock_us() + REAP_GRACE_US;
+}
+
+static void stop(struct worker *worker, enum task_end verdict)
+{
+	worker->verdict = verdict;
+	(void)kill(-worker->pid, SIGKILL);
+	(void)kill(worker->pid, SIGKILL);
+	begin_ending(worker);
+}
+
+static void listen_to(struct worker *worker)
+{
+	uint8_t bytes[4096];
+	ssize_t length;
+
+	while ((length = read(worker->fd, bytes, sizeof(bytes))) > 0) {
+		if (record_feed(&worker->decoder, bytes, (size_t)length) < 0) {
+			stop(worker, TASK_END_BROKEN);
+			return;
+		}
+	}
+	if (length < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	begin_ending(worker);
+}
+
+static enum task_end judge_end(const struct worker *worker, int status)
+{
+	if (worker->verdict != TASK_END_DONE)
+		return worker->verdict;
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+		return TASK_END_SANDBOX;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return TASK_END_CRASHED;
+	if (!record_is_complete(&worker->decoder))
+		return TASK_END_BROKEN;
+	return worker->decoder.found ? TASK_END_DONE : TASK_END_SILENT;
+}
+
+static void finish(struct worker *worker, const struct run *run, enum task_end end)
+{
+	struct task_result *result = worker->result;
+
+	result->end = end;
+	result->took_us = run_clock_us() - run->started_us - result->start_us;
+	(void)snprintf(result->phase, sizeof(result->phase), "%s", worker->decoder.phase);
+	worker->state = WORKER_GONE;
+}
+
+/* Reaps without waiting: a process that is stuck in the kernel is left behind. */
+static void try_reap(struct worker *worker, const struct run *run)
+{
+	int status = 0;
+	pid_t reaped = waitpid(worker->pid, &status, WNOHANG);
+
+	if (reaped == worker->pid) {
+		(void)kill(-worker->pid, SIGKILL); /* what it may have left in its group */
+		finish(worker, run, judge_end(worker, status));
+	} else if (run_clock_us() >= worker->deadline_us) {
+		(void)kill(-worker->pid, SIGKILL);
+		finish(worker, run,
+		       worker->verdict == TASK_END_DONE ? TASK_END_CRASHED : worker->verdict);
+	}
+}
+
+/* Sleeps until a pipe speaks, a child ends (SIGCHLD) or the next deadline. */
+static void wait_for_news(const struct crew *crew, struct pollfd *polls, const sigset_t *mask)
+{
+	int64_t next_us = INT64_MAX, wait_us;
+	struct timespec timeout;
+
+	for (size_t i = 0; i < crew->count; i++) {
+		const struct worker *worker = &crew->workers[i];
+
+		polls[i] = (struct pollfd){.fd = worker->fd, .events = POLLIN};
+		if (worker->state != WORKER_GONE && worker->deadline_us < next_us)
+			next_us = worker->deadline_us;
+	}
+	wait_us = next_us - run_clock_us();
+	if (wait_us < 0)
+		wait_us = 0;
+	timeout = (struct timespec){
+		.tv_sec = wait_us / 1000000,
+		.tv_nsec = wait_us % 1000000 * 1000,
+	};
+	(void)ppoll(polls, crew->count, &timeout, mask); /* the pipes are read without blocking */
+}
+
+static bool is_busy(const struct crew *crew)
+{
+	for (size_t i = 0; i < crew->count; i++)
+		if (crew->workers[i].state != WORKER_GONE)
+			return true;
+	return false;
+}
+
+static void serve(struct crew *crew, struct run *run)
+{
+	for (size_t i = 0; i < crew->count; i++) {
+		struct worker *worker = &crew->workers[i];
+
+		if (worker->state == WORKER_TALKING)
+			listen_to(worker);
+		if (worker->state == WORKER_TALKING && run_clock_us() >= worker->deadline_us)
+			stop(worker, TASK_END_TIMEOUT);
+		if (worker->state == WORKER_ENDING)
+			try_reap(worker, run);
+	}
+}
+
+static void on_child(int number)
+{
+	(void)number; /* only there to interrupt ppoll */
+}
+
+static void run_crew(struct crew *crew, struct run *run)
+{
+	CLEANUP_FREE struct pollfd *polls = mem_alloc(crew->count, sizeof(*polls));
+	struct sigaction action = {.sa_handler = on_child}, old_action;
+	sigset_t child, old_mask, waiting_mask;
+
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &child, &old_mask);
+	(void)sigaction(SIGCHLD, &action, &old_action);
+	waiting_mask = old_mask;
+	sigdelset(&waiting_mask, SIGCHLD);
+	for (size_t i = 0; i < crew->count; i++)
+		start(crew, i, run);
+	while (is_busy(crew)) {
+		wait_for_news(crew, polls, &waiting_mask);
+		serve(crew, run);
+	}
+	(void)sigaction(SIGCHLD, &old_action, NULL);
+	(void)sigprocmask(SIG_SETMASK, &old_mask, NULL);
+}
+
+/* What the parent itself has to say of a task that did not end well. */
+static void report_end(struct run *run, const struct worker *worker)
+{
+	static const enum finding_id ids[] = {
+		[TASK_END_SILENT] = FINDING_TASK_SILENT,
+		[TASK_END_TIMEOUT] = FINDING_TASK_TIMEOUT,
+		[TASK_END_CRASHED] = FINDING_TASK_CRASHED,
+		[TASK_END_SANDBOX] = FINDING_TASK_SANDBOX,
+		[TASK_END_BROKEN] = FINDING_TASK_BROKEN,
+		[TASK_END_NOT_STARTED] = FINDING_TASK_NOT_STARTED,
+	};
+	const struct task_result *result = worker->result;
+	CLEANUP_FREE char *detail = NULL;
+	struct finding *finding;
+
+	if (result->end == TASK_END_DONE)
+		return;
+	detail = mem_format("%s: %s after %lld ms%s%s", result->task->name,
+			    task_end_name(result->end), (long long)(result->took_us / 1000),
+			    result->phase[0] ? ", at step: " : "", result->phase);
+	finding = findings_add(&run->findings, ids[result->end], result->task->probe->name,
+			       result->task->subject, detail);
+	finding->task_index = worker->decoder.task_index;
+}
+
+/* The lowest level counts. Programs of the image run under a looser profile by design: they say
+ * nothing of what the kernel grants. Returns whether this worker's level was noted. */
+static bool note_sandbox(struct run *run, const struct worker *worker, bool is_first)
+{
+	if (worker->pid <= 0 || worker->result->task->probe->sandbox == SANDBOX_TOOL)
+		return false;
+	if (is_first || worker->decoder.sandbox < run->sandbox)
+		run->sandbox = worker->decoder.sandbox;
+	return true;
+}
+
+static void collect(const struct crew *crew, struct run *run)
+{
+	bool is_first = true;
+
+	for (size_t i = 0; i < crew->count; i++) {
+		const struct worker *worker = &crew->workers[i];
+
+		if (worker->pid <= 0) {
+			worker->result->end = TASK_END_NOT_STARTED;
+			memcpy(worker->result->phase, worker->decoder.phase,
+			       sizeof(worker->result->phase));
+		}
+		report_end(run, worker);
+		is_first &= !note_sandbox(run, worker, is_first);
+	}
+	for (size_t i = 0; i < run->findings.count; i++) {
+		struct finding *finding = &run->findings.items[i];
+
+		if (finding->task_index >= 0)
+			finding->took_ms = run->results[finding->task_index].took_us / 1000;
+	}
+}
+
+static unsigned int profiles_of(const struct plan *plan)
+{
+	unsigned int profiles = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		profiles |= 1u << plan->tasks[i].probe->sandbox;
+	return profiles;
+}
+
+int run_tasks(struct run *run, const struct job *job, const struct plan *plan,
+	      unsigned int all_deadline_ms, struct error *error)
+{
+	struct crew crew = {.job = job, .count = plan->count};
+	unsigned int profiles = profiles_of(plan);
+	unsigned int confined = job->context.root.is_confined ? SANDBOX_WITH_OPENAT2 : 0;
+
+	(void)error;
+	run->started = (int64_t)time(NULL);
+	run->started_us = run_clock_us();
+	run->results = mem_alloc(plan->count, sizeof(*run->results));
+	run->count = plan->count;
+	crew.workers = mem_alloc(plan->count, sizeof(*crew.workers));
+	crew.phase_end_us = run->started_us + all_deadline_ms * INT64_C(1000);
+	for (size_t i = 0; i < plan->count; i++) {
+		run->results[i].task = &plan->tasks[i];
+		crew.workers[i].result = &run->results[i];
+		crew.workers[i].fd = -1;
+	}
+	if (profiles & (1u << SANDBOX_NETWORK)) {
+		digest_initialise();
+		http_initialise();
+	}
+	crew.sandbox = sandbox_prepare(profiles | confined);
+	run_crew(&crew, run);
+	collect(&crew, run);
+	sandbox_free(crew.sandbox);
+	free(crew.workers);
+	run->elapsed_us = run_clock_us() - run->started_us;
+	return 0;
+}
+
+void run_release(struct run *run)
+{
+	free(run->results);
+	facts_release(&run->facts);
+	findings_release(&run->findings);
+	*run = (struct run){0};
+}

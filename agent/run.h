@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Zlib */
+/* The concurrent runner: a process per task, one poll loop over their pipes, deadlines. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/facts.h"
+#include "agent/finding.h"
+#include "agent/sandbox.h"
+
+struct error;
+struct job;
+struct plan;
+struct task;
+
+enum task_end {
+	TASK_END_DONE,        /* spoke, and exited with 0 */
+	TASK_END_SILENT,      /* exited with 0 and said nothing */
+	TASK_END_TIMEOUT,     /* passed its deadline, and was killed */
+	TASK_END_CRASHED,     /* a signal or a non-zero status */
+	TASK_END_SANDBOX,     /* SIGSYS: the agent's own sandbox */
+	TASK_END_BROKEN,      /* its records broke the rules */
+	TASK_END_NOT_STARTED, /* fork failed, or the probe phase was over before it could start */
+};
+
+struct task_result {
+	const struct task *task;
+	enum task_end end;
+	int64_t start_us; /* since the run began */
+	int64_t took_us;
+	char phase[48]; /* the last one named */
+};
+
+struct run {
+	struct task_result *results; /* one per task, in the plan's order */
+	size_t count;
+	struct facts facts;
+	struct findings findings;
+	enum sandbox_level sandbox; /* the lowest level that a child reached */
+	int64_t started;            /* wall clock, seconds since the epoch */
+	int64_t started_us;         /* monotonic */
+	int64_t elapsed_us;
+};
+
+/* Runs all tasks of PLAN side by side and appends their facts and findings, and a finding for
+ * every task that timed out, crashed, or said nothing. ALL_DEADLINE_MS bounds the whole phase.
+ * Returns 0, or -1 with ERROR when nothing could be run at all. */
+int run_tasks(struct run *run, const struct job *job, const struct plan *plan,
+	      unsigned int all_deadline_ms, struct error *error);
+void run_release(struct run *run);
+
+/* "done", "silent", "timeout", … */
+const char *task_end_name(enum task_end end);
+
+/* Monotonic microseconds. */
+int64_t run_clock_us(void);

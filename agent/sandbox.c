@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Zlib */
+/* The sandbox's filters: compiled once by libseccomp in the parent, loaded by a raw system call in
+ * the children (building one costs several times what a fork does). */
+#include "agent/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "agent/cleanup.h"
+#include "agent/landlock.h"
+#include "agent/mem.h"
+
+#define MAX_INSTRUCTIONS 4096u /* the kernel's BPF_MAXINSNS */
+
+#define FILES (1u << SANDBOX_FILES)
+#define NETWORK (1u << SANDBOX_NETWORK)
+#define DAEMON (1u << SANDBOX_DAEMON)
+#define TOOL (1u << SANDBOX_TOOL)
+#define READERS (FILES | NETWORK | DAEMON)
+#define TALKERS (NETWORK | DAEMON)
+
+/* Not O_ACCMODE, in which musl counts O_PATH; and O_TMPFILE contains O_DIRECTORY: readers need
+ * both. */
+#define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+
+struct sandbox {
+	struct sock_fprog programs[SANDBOX_PROFILE_COUNT]; /* .filter is NULL where there is none */
+};
+
+/* One rule: what happens to a system call when all comparisons hold. */
+struct rule {
+	unsigned int profiles;
+	uint32_t action;
+	int call;
+	unsigned int count; /* of comparisons */
+	struct scmp_arg_cmp comparisons[2];
+};
+
+#define CALL(name) SCMP_SYS(name)
+
+/* Tables: one rule to a line. */
+/* clang-format off */
+
+/* Without conditions, for every profile but the tool's: what musl and glibc call for memory, files,
+ * time and identity. musl says open and stat where glibc says openat and newfstatat. */
+static const int reader_calls[] = {
+	CALL(access), CALL(brk), CALL(clock_getres), CALL(clock_gettime), CALL(clock_nanosleep),
+	CALL(close), CALL(dup), CALL(dup2), CALL(dup3), CALL(eventfd2), CALL(exit),
+	CALL(exit_group), CALL(faccessat), CALL(faccessat2), CALL(fadvise64), CALL(fstat),
+	CALL(fstatfs), CALL(futex), CALL(getcwd), CALL(getdents), CALL(getdents64), CALL(getegid),
+	CALL(geteuid), CALL(getgid), CALL(getgroups), CALL(getpid), CALL(getppid), CALL(getrandom),
+	CALL(getrlimit), CALL(getrusage), CALL(gettid), CALL(gettimeofday), CALL(getuid),
+	CALL(lseek), CALL(lstat), CALL(madvise), CALL(mremap), CALL(munmap), CALL(nanosleep),
+	CALL(newfstatat), CALL(pipe), CALL(pipe2), CALL(poll), CALL(ppoll), CALL(pread64),
+	CALL(pselect6), CALL(read), CALL(readlink), CALL(readlinkat), CALL(readv),
+	CALL(restart_syscall), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn),
+	CALL(sched_getaffinity), CALL(sched_yield), CALL(select), CALL(sigaltstack), CALL(stat),
+	CALL(statfs), CALL(statx), CALL(sysinfo), CALL(time), CALL(uname), CALL(write),
+	CALL(writev),
+};
+
+/* And for those that talk to servers. */
+static const int talker_calls[] = {
+	CALL(bind), CALL(connect), CALL(getpeername), CALL(getsockname), CALL(getsockopt),
+	CALL(recvfrom), CALL(recvmsg), CALL(setsockopt), CALL(shutdown),
+};
+
+/* A tool of the image may do what tools do. This is what no version question needs, and what takes
+ * a process out of its deadline, its user or its namespaces. */
+static const int tool_denials[] = {
+	CALL(acct), CALL(add_key), CALL(adjtimex), CALL(bpf), CALL(chroot), CALL(clock_adjtime),
+	CALL(clock_settime), CALL(delete_module), CALL(finit_module), CALL(fsconfig), CALL(fsmount),
+	CALL(fsopen), CALL(fspick), CALL(init_module), CALL(io_uring_enter),
+	CALL(io_uring_register), CALL(io_uring_setup), CALL(ioperm), CALL(iopl), CALL(kcmp),
+	CALL(kexec_file_load), CALL(kexec_load), CALL(keyctl), CALL(mknod), CALL(mknodat),
+	CALL(mount), CALL(mount_setattr), CALL(move_mount), CALL(open_by_handle_at),
+	CALL(open_tree), CALL(perf_event_open), CALL(pidfd_getfd), CALL(pivot_root),
+	CALL(process_vm_readv), CALL(process_vm_writev), CALL(ptrace), CALL(quotactl), CALL(reboot),
+	CALL(request_key), CALL(setdomainname), CALL(sethostname), CALL(setns), CALL(settimeofday),
+	CALL(swapoff), CALL(swapon), CALL(syslog), CALL(umount2), CALL(unshare), CALL(userfaultfd),
+	CALL(vhangup),
+};
+
+#define ALLOW SCMP_ACT_ALLOW
+#define DENY(error) SCMP_ACT_ERRNO(error)
+#define ALWAYS 0, {{.arg = 0}} /* no comparison is made */
+#define IF_IS(n, value) 1, {ARGUMENT_IS(n, value)}
+#define IF_BITS(n, mask, value) 1, {ARGUMENT_BITS(n, mask, value)}
+#define ARGUMENT_IS(n, value) {.arg = (n), .op = SCMP_CMP_EQ, .datum_a = (value)}
+#define ARGUMENT_BITS(n, mask, value) \
+	{.arg = (n), .op = SCMP_CMP_MASKED_EQ, .datum_a = (mask), .datum_b = (value)}
+#define STREAM ARGUMENT_BITS(1, 0xf, SOCK_STREAM) /* the rest: SOCK_NONBLOCK, SOCK_CLOEXEC */
+#define DATAGRAM ARGUMENT_BITS(1, 0xf, SOCK_DGRAM)
+
+static const struct rule rules[] = {
+	/* Reading alone; anything else kills. */
+	{READERS, ALLOW, CALL(open), IF_BITS(1, WRITING, O_RDONLY)},
+	{READERS, ALLOW, CALL(openat), IF_BITS(2, WRITING, O_RDONLY)},
+
+	/* No memory that is run: there is nothing to load in a static program. */
+	{READERS, ALLOW, CALL(mmap), IF_BITS(2, PROT_EXEC, 0)},
+	{READERS, DENY(EPERM), CALL(mmap), IF_BITS(2, PROT_EXEC, PROT_EXEC)},
+	{READERS, ALLOW, CALL(mprotect), IF_BITS(2, PROT_EXEC, 0)},
+	{READERS, DENY(EPERM), CALL(mprotect), IF_BITS(2, PROT_EXEC, PROT_EXEC)},
+
+	/* F_SETOWN and F_SETSIG would send signals to others. */
+	{READERS, ALLOW, CALL(fcntl), IF_IS(1, F_DUPFD)},
+	{READERS, ALLOW, CALL(fcntl), IF_IS(1, F_DUPFD_CLOEXEC)},
+	{READERS, ALLOW, CALL(fcntl), IF_IS(1, F_GETFD)},
+	{READERS, ALLOW, CALL(fcntl), IF_IS(1, F_SETFD)},
+	{READERS, ALLOW, CALL(fcntl), IF_IS(1, F_GETFL)},
+	{READERS, ALLOW, CALL(fcntl), IF_IS(1, F_SETFL)},
+
+	/* The libraries ask whether their output is a terminal, name their memory, read limits, and
+	 * raise signals when they abort: an error tells them no, and they go on. */
+	{READERS, DENY(ENOTTY), CALL(ioctl), ALWAYS},
+	{READERS, DENY(EPERM), CALL(prctl), ALWAYS},
+	{READERS, ALLOW, CALL(prlimit64), 2, {ARGUMENT_IS(0, 0), ARGUMENT_IS(2, 0)}},
+	{READERS, DENY(EPERM), CALL(prlimit64), 1, {{.arg = 2, .op = SCMP_CMP_NE}}},
+	{READERS, DENY(EPERM), CALL(kill), ALWAYS},
+	{READERS, DENY(EPERM), CALL(tkill), ALWAYS},
+	{READERS, DENY(EPERM), CALL(tgkill), ALWAYS},
+
+	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET), STREAM}},
+	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET), DATAGRAM}},
+	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET6), STREAM}},
+	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET6), DATAGRAM}},
+	{NETWORK, ALLOW, CALL(socketpair), IF_IS(0, AF_UNIX)}, /* libcurl's own wake-up */
+	{DAEMON, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_UNIX), STREAM}},
+
+	/* MSG_FASTOPEN connects past Landlock's rules on TCP ports. */
+	{TALKERS, ALLOW, CALL(sendto), IF_BITS(3, MSG_FASTOPEN, 0)},
+	{TALKERS, DENY(EPERM), CALL(sendto), IF_BITS(3, MSG_FASTOPEN, MSG_FASTOPEN)},
+	{TALKERS, ALLOW, CALL(sendmsg), IF_BITS(2, MSG_FASTOPEN, 0)},
+	{TALKERS, DENY(EPERM), CALL(sendmsg), IF_BITS(2, MSG_FASTOPEN, MSG_FASTOPEN)},
+
+	/* clone3's flags lie in memory, where no filter looks: C libraries fall back to clone. */
+	{TOOL, DENY(ENOSYS), CALL(clone3), ALWAYS},
+	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWNS, CLONE_NEWNS)},
+	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWCGROUP, CLONE_NEWCGROUP)},
+	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWUTS, CLONE_NEWUTS)},
+	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWIPC, CLONE_NEWIPC)},
+	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWUSER, CLONE_NEWUSER)},
+	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWPID, CLONE_NEWPID)},
+	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWNET, CLONE_NEWNET)},
+	/* Typing into the terminal of the job. */
+	{TOOL, DENY(EPERM), CALL(ioctl), IF_BITS(1, UINT32_MAX, TIOCSTI)},
+	{TOOL, DENY(EPERM), CALL(ioctl), IF_BITS(1, UINT32_MAX, TIOCLINUX)},
+};
+/* clang-format on */
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* An architecture may lack a system call (aarch64 has no open): libseccomp gives it a number below
+ * 0. */
+static bool add_all(scmp_filter_ctx filter, uint32_t action, const int *calls, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (calls[i] >= 0 && seccomp_rule_add(filter, action, calls[i], 0) < 0)
+			return false;
+	return true;
+}
+
+static bool add_rules(scmp_filter_ctx filter, unsigned int profile)
+{
+	for (size_t i = 0; i < COUNT(rules); i++) {
+		const struct rule *rule = &rules[i];
+
+		if (!(rule->profiles & profile) || rule->call < 0)
+			continue;
+		if (seccomp_rule_add_array(filter, rule->action, rule->call, rule->count,
+					   rule->comparisons) < 0)
+			return false;
+	}
+	return true;
+}
+
+static bool fill(scmp_filter_ctx filter, unsigned int profile, bool is_openat2_allowed)
+{
+	if (!add_rules(filter, profile))
+		return false;
+	if (!(profile & READERS))
+		return add_all(filter, DENY(EPERM), tool_denials, COUNT(tool_denials));
+	/* Its flags lie in memory and Landlock alone guards it: it is let through only for --root. */
+	if (is_openat2_allowed && seccomp_rule_add(filter, ALLOW, CALL(openat2), 0) < 0)
+		return false;
+	if (profile & TALKERS && !add_all(filter, ALLOW, talker_calls, COUNT(talker_calls)))
+		return false;
+	return add_all(filter, ALLOW, reader_calls, COUNT(reader_calls));
+}
+
+/* libseccomp writes programs only to descriptors (before 2.6). */
+static void export(scmp_filter_ctx filter, struct sock_fprog *ret)
+{
+	CLEANUP_CLOSE int file = memfd_create("filter", MFD_CLOEXEC);
+	CLEANUP_FREE struct sock_filter *code = NULL;
+	const size_t unit = sizeof(*code);
+	ssize_t length;
+
+	if (file < 0 || seccomp_export_bpf(filter, file) < 0)
+		return;
+	code = mem_alloc(MAX_INSTRUCTIONS, unit);
+	length = pread(file, code, MAX_INSTRUCTIONS * unit, 0);
+	if (length <= 0 || (size_t)length % unit != 0)
+		return;
+	ret->len = (unsigned short)((size_t)length / unit);
+	ret->filter = TAKE(code);
+}
+
+static void compile(struct sandbox *sandbox, enum sandbox_profile profile, bool is_openat2_allowed)
+{
+	uint32_t otherwise = profile == SANDBOX_TOOL ? ALLOW : SCMP_ACT_KILL_PROCESS;
+	scmp_filter_ctx filter = seccomp_init(otherwise);
+
+	if (!filter)
+		return;
+	if (seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&
+	    fill(filter, 1u << profile, is_openat2_allowed))
+		export(filter, &sandbox->programs[profile]);
+	seccomp_release(filter);
+}
+
+struct sandbox *sandbox_prepare(unsigned int profiles)
+{
+	struct sandbox *sandbox = mem_alloc(1, sizeof(*sandbox));
+
+	for (unsigned int profile = 0; profile < SANDBOX_PROFILE_COUNT; profile++)
+		if (profiles & 1u << profile)
+			compile(sandbox, (enum sandbox_profile)profile,
+				profiles & SANDBOX_WITH_OPENAT2);
+	return sandbox;
+}
+
+void sandbox_free(struct sandbox *sandbox)
+{
+	if (!sandbox)
+		return;
+	for (size_t i = 0; i < SANDBOX_PROFILE_COUNT; i++)
+		free(sandbox->programs[i].filter);
+	free(sandbox);
+}
+
+static bool load(const struct sock_fprog *program)
+{
+	if (!program->filter)
+		return false;
+	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0u, program) == 0)
+		return true;
+	/* A container's filter may know the old call alone. */
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program) == 0;
+}
+
+enum sandbox_level sandbox_enter(const struct sandbox *sandbox, enum sandbox_profile profile)
+{
+	bool has_landlock = false;
+
+	if (!sandbox || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return SANDBOX_LEVEL_NONE;
+	/* Landlock comes first, because the filter forbids it. A tool writes where its maker chose
+	 * (Bazelisk unpacks into a cache), so Landlock would only break it. */
+	if (profile != SANDBOX_TOOL)
+		has_landlock = landlock_restrict_to_reading(profile == SANDBOX_NETWORK) == 0;
+	if (!load(&sandbox->programs[profile]))
+		return SANDBOX_LEVEL_NONE; /* Landlock alone is none that anyone should rely on */
+	return has_landlock ? SANDBOX_LEVEL_LANDLOCK : SANDBOX_LEVEL_SECCOMP;
+}
+
+const char *sandbox_level_name(enum sandbox_level level)
+{
+	static const char *const names[] = {
+		[SANDBOX_LEVEL_NONE] = "none",
+		[SANDBOX_LEVEL_SECCOMP] = "seccomp",
+		[SANDBOX_LEVEL_LANDLOCK] = "seccomp+landlock",
+	};
+
+	return names[level];
+}
+
+const char *sandbox_library_version(void)
+{
+	static _Thread_local char text[32];
+	const struct scmp_version *version = seccomp_version();
+
+	(void)snprintf(text, sizeof(text), "%u.%u.%u", version->major, version->minor,
+		       version->micro);
+	return text;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Zlib */
+/* What a probe's process may still do: seccomp first, Landlock behind it where the kernel has it.
+ * The only file that names libseccomp is sandbox.c. */
+#pragma once
+
+#include <stdbool.h>
+
+enum sandbox_profile {
+	SANDBOX_FILES,   /* read files; no sockets, no programs, no writing */
+	SANDBOX_NETWORK, /* and internet sockets; read files (CA bundles, resolv.conf, hosts) */
+	SANDBOX_DAEMON,  /* read files and connect to unix sockets */
+	SANDBOX_TOOL,    /* run programs of the image, bounded by the deadline; no new privileges */
+	SANDBOX_PROFILE_COUNT
+};
+
+enum sandbox_level { SANDBOX_LEVEL_NONE, SANDBOX_LEVEL_SECCOMP, SANDBOX_LEVEL_LANDLOCK };
+
+/* Filters compiled once in the parent, loaded in the children. */
+struct sandbox;
+
+/* A bit beside those of the profiles: readers may call openat2, which --root needs (a filter cannot
+ * see what it is asked to open for). */
+#define SANDBOX_WITH_OPENAT2 (1u << 16)
+
+/* Compiles the filters of the profiles whose bit (1u << profile) is set. Never fails: a kernel or
+ * library that refuses means a lower level. The caller frees with sandbox_free. */
+struct sandbox *sandbox_prepare(unsigned int profiles);
+void sandbox_free(struct sandbox *sandbox);
+
+/* In the child: gives up the rights for good, and returns the level reached. A forbidden call
+ * kills the process with SIGSYS afterwards. Sets no_new_privs (in the child alone). */
+enum sandbox_level sandbox_enter(const struct sandbox *sandbox, enum sandbox_profile profile);
+
+/* "none", "seccomp", "seccomp+landlock". */
+const char *sandbox_level_name(enum sandbox_level level);
+
+/* libseccomp's version, for `spinup version`; static or thread-local storage. */
+const char *sandbox_library_version(void);

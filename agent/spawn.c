@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Zlib */
+/* Runs a program of the machine's image, bounded in time and output. */
+#include "agent/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "agent/cleanup.h"
+#include "agent/root.h"
+#include "agent/strbuf.h"
+
+#define TICK_MS 20           /* how soon an end is seen while somebody else holds the pipe open */
+#define END_TICK_MS 1        /* and after the pipe's end, which mostly is the process's own */
+#define MAX_DESCRIPTORS 4096 /* that are closed one by one where close_range is missing */
+
+enum { PROGRAM_FD = 3, ERROR_FD = 4 }; /* in the child */
+
+struct child {
+	pid_t pid;
+	int output_fd;
+	int error_fd; /* gets the errno when exec fails; closed by exec itself */
+	int64_t deadline_ms;
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000;
+}
+
+/* ---- in the child */
+
+static void close_from(unsigned int first)
+{
+	if (syscall(SYS_close_range, first, UINT_MAX, 0u) == 0)
+		return;
+	for (unsigned int fd = first; fd < MAX_DESCRIPTORS; fd++)
+		close((int)fd);
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	for (int number = 1; number < NSIG; number++)
+		(void)signal(number, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Puts the descriptors where the program expects them. They are moved up first, so that none is
+ * overwritten before its turn. PROGRAM may be -1. Returns false when there are too few. */
+static bool arrange_descriptors(int output, int program, int error)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (program < 0)
+		program = null;
+	null = fcntl(null, F_DUPFD, ERROR_FD + 1);
+	output = fcntl(output, F_DUPFD, ERROR_FD + 1);
+	program = fcntl(program, F_DUPFD, ERROR_FD + 1);
+	error = fcntl(error, F_DUPFD, ERROR_FD + 1);
+	return dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
+	       dup2(output, STDERR_FILENO) >= 0 && dup2(program, PROGRAM_FD) >= 0 &&
+	       dup2(error, ERROR_FD) >= 0 && fcntl(ERROR_FD, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+/* A program of the machine runs by its path: wrapper scripts look at their own name. One of a test's
+ * fake root has no path here, and runs by descriptor (which a script's interpreter opens again). */
+static void execute(const struct root *root, const struct spawn_request *request)
+{
+	if (root->is_confined)
+		(void)syscall(SYS_execveat, PROGRAM_FD, "", request->arguments,
+			      request->environment, AT_EMPTY_PATH);
+	else
+		(void)execve(request->path, request->arguments, request->environment);
+}
+
+static _Noreturn void become(const struct root *root, const struct spawn_request *request,
+			     const int fds[3])
+{
+	int number;
+
+	(void)setpgid(0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	reset_signals();
+	if (arrange_descriptors(fds[0], fds[1], fds[2])) {
+		if (!root->is_confined)
+			close(PROGRAM_FD);
+		close_from(ERROR_FD + 1);
+		if (!request->directory || chdir(request->directory) < 0)
+			(void)!chdir("/");
+		execute(root, request);
+	}
+	number = errno;
+	(void)!write(ERROR_FD, &number, sizeof(number));
+	_exit(127);
+}
+
+/* ---- in the parent */
+
+static int start(struct child *child, const struct root *root, const struct spawn_request *request)
+{
+	CLEANUP_CLOSE int program = -1;
+	int output[2], error[2];
+
+	if (root->is_confined)
+		program = root_open(root, request->path, O_RDONLY | O_NONBLOCK, 0);
+	if ((root->is_confined && program < 0) || pipe2(output, O_CLOEXEC) < 0)
+		return -1;
+	if (pipe2(error, O_CLOEXEC) < 0) {
+		close(output[0]);
+		close(output[1]);
+		return -1;
+	}
+	child->pid = fork();
+	if (child->pid == 0)
+		become(root, request, (const int[]){output[1], program, error[1]});
+	close(output[1]);
+	close(error[1]);
+	(void)fcntl(output[0], F_SETFL, O_NONBLOCK); /* our end alone: the program's must block */
+	(void)fcntl(error[0], F_SETFL, O_NONBLOCK);
+	child->output_fd = output[0];
+	child->error_fd = error[0];
+	return child->pid < 0 ? -1 : 0;
+}
+
+/* Looks without reaping: as long as the process is there, its group's number is nobody else's. */
+static bool has_ended(const struct child *child)
+{
+	siginfo_t info = {0};
+
+	return waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ||
+	       info.si_pid == child->pid;
+}
+
+enum taking { TOOK_SOME, TOOK_NOTHING, TOOK_END };
+
+static enum taking take_output(const struct child *child, struct strbuf *output)
+{
+	char bytes[4096];
+	ssize_t length = read(child->output_fd, bytes, sizeof(bytes));
+
+	if (length > 0) {
+		strbuf_add(output, bytes, (size_t)length);
+		return TOOK_SOME;
+	}
+	return length < 0 && (errno == EAGAIN || errno == EINTR) ? TOOK_NOTHING : TOOK_END;
+}
+
+/* Returns false when the time is over first. Somebody else may hold the pipe open after the end. */
+static bool follow(struct child *child, struct strbuf *output)
+{
+	bool is_open = true;
+
+	while (!has_ended(child)) {
+		struct pollfd ready = {.fd = is_open ? child->output_fd : -1, .events = POLLIN};
+
+		if (now_ms() >= child->deadline_ms)
+			return false;
+		(void)poll(&ready, 1, is_open ? TICK_MS : END_TICK_MS);
+		if (ready.revents && take_output(child, output) == TOOK_END)
+			is_open = false;
+	}
+	while (is_open && take_output(child, output) == TOOK_SOME && now_ms() < child->deadline_ms)
+		continue;
+	return true;
+}
+
+static struct spawn_result judge(const struct child *child, bool is_in_time, int wait_status)
+{
+	int number;
+
+	if (read(child->error_fd, &number, sizeof(number)) == sizeof(number))
+		return (struct spawn_result){.end = SPAWN_NOT_STARTED, .status = number};
+	if (!is_in_time)
+		return (struct spawn_result){.end = SPAWN_TIMEOUT};
+	if (WIFSIGNALED(wait_status))
+		return (struct spawn_result){SPAWN_KILLED, WTERMSIG(wait_status)};
+	return (struct spawn_result){SPAWN_EXITED, WEXITSTATUS(wait_status)};
+}
+
+void spawn_read(const struct root *root, const struct spawn_request *request,
+		struct spawn_result *ret, struct strbuf *output)
+{
+	struct child child = {.output_fd = -1, .error_fd = -1};
+	int wait_status = 0;
+	bool is_in_time;
+
+	child.deadline_ms = now_ms() + request->timeout_ms;
+	if (start(&child, root, request) < 0) {
+		*ret = (struct spawn_result){.end = SPAWN_NOT_STARTED, .status = errno};
+	} else {
+		(void)setpgid(child.pid, child.pid);
+		is_in_time = follow(&child, output);
+		(void)kill(-child.pid, SIGKILL);
+		(void)kill(child.pid, SIGKILL); /* which may not have come to its setpgid */
+		(void)waitpid(child.pid, &wait_status, 0);
+		*ret = judge(&child, is_in_time, wait_status);
+	}
+	if (child.output_fd >= 0)
+		close(child.output_fd);
+	if (child.error_fd >= 0)
+		close(child.error_fd);
+}
+
+/* ---- looking programs up */
+
+static bool is_executable(const struct root *root, const char *path)
+{
+	struct stat status;
+
+	return root_stat(root, path, &status) == 0 && S_ISREG(status.st_mode) &&
+	       (status.st_mode & (S_IXUSR | S_IXGRP | S_IXOTH));
+}
+
+bool spawn_find(const struct root *root, const char *name, const char *path_list,
+		struct strbuf *ret)
+{
+	const char *entry = path_list;
+
+	while (*entry) {
+		CLEANUP_STRBUF struct strbuf path = STRBUF_INIT(PATH_MAX);
+		size_t length = strcspn(entry, ":");
+
+		strbuf_add(&path, entry, length);
+		strbuf_printf(&path, "/%s", name);
+		if (entry[0] == '/' && !path.is_truncated && is_executable(root, path.data)) {
+			strbuf_puts(ret, path.data);
+			return true;
+		}
+		entry += length;
+		entry += *entry == ':';
+	}
+	return false;
+}

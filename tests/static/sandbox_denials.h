@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Zlib */
+/* The system calls that sandbox_denials.c tries, one row each. */
+#pragma once
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdint.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "agent/sandbox.h"
+
+#define FILES (1u << SANDBOX_FILES)
+#define NETWORK (1u << SANDBOX_NETWORK)
+#define DAEMON (1u << SANDBOX_DAEMON)
+#define TOOL (1u << SANDBOX_TOOL)
+#define READERS (FILES | NETWORK | DAEMON)
+#define TALKERS (NETWORK | DAEMON)
+
+/* Outcomes of a child: 0 passed, an errno, or KILLED. */
+#define KILLED 1000
+
+/* One system call that must not get through. The arguments are chosen so that the call does no harm
+ * where it does: it fails for another reason, or changes nothing. */
+struct denial {
+	const char *name;
+	unsigned int profiles;
+	int expected; /* errno, or KILLED */
+	long call;
+	const void *arguments[6];
+};
+
+/* What the trials work on; made before them, outside the sandbox. */
+static struct stage {
+	char directory[64];
+	char file[80];        /* exists */
+	char socket_path[80]; /* of a listener */
+	int tcp_listener;
+	in_port_t tcp_port; /* on 127.0.0.1, network byte order */
+	pid_t victim; /* another process; &stage.victim as an argument stands for its number */
+	char scratch[64];
+} stage;
+static struct sockaddr_in nowhere = {.sin_family = AF_INET};
+static struct msghdr no_message = {.msg_name = &nowhere, .msg_namelen = sizeof(nowhere)};
+
+#define NUMBER(value) ((const void *)(intptr_t)(value))
+#define MINUS_ONE NUMBER(-1)
+#define MISSING "/nonexistent/by/design"
+
+/* clang-format off */
+static const struct denial denials[] = {
+#ifdef SYS_open
+	{"open to write", READERS, KILLED, SYS_open, {stage.file, NUMBER(O_WRONLY)}},
+	{"open with O_CREAT", READERS, KILLED, SYS_open, {stage.file, NUMBER(O_CREAT)}},
+	{"unlink", READERS, KILLED, SYS_unlink, {MISSING}},
+	{"mkdir", READERS, KILLED, SYS_mkdir, {stage.directory}},
+	{"rename", READERS, KILLED, SYS_rename, {MISSING, MISSING}},
+	{"chmod", READERS, KILLED, SYS_chmod, {MISSING}},
+	{"fork", READERS, KILLED, SYS_fork, {0}},
+#endif
+	{"openat to write", READERS, KILLED, SYS_openat,
+	 {NUMBER(AT_FDCWD), stage.file, NUMBER(O_WRONLY)}},
+	{"openat to read and write", READERS, KILLED, SYS_openat,
+	 {NUMBER(AT_FDCWD), stage.file, NUMBER(O_RDWR)}},
+	{"openat with O_CREAT", READERS, KILLED, SYS_openat,
+	 {NUMBER(AT_FDCWD), stage.file, NUMBER(O_CREAT)}},
+	{"openat with O_TRUNC", READERS, KILLED, SYS_openat,
+	 {NUMBER(AT_FDCWD), MISSING, NUMBER(O_TRUNC)}},
+	{"openat with O_TMPFILE", READERS, KILLED, SYS_openat,
+	 {NUMBER(AT_FDCWD), stage.directory, NUMBER(O_TMPFILE | O_RDWR), NUMBER(0600)}},
+	{"openat2", READERS, KILLED, SYS_openat2, {NUMBER(AT_FDCWD), stage.file}},
+	{"unlinkat", READERS, KILLED, SYS_unlinkat, {NUMBER(AT_FDCWD), MISSING}},
+	{"mkdirat", READERS, KILLED, SYS_mkdirat, {NUMBER(AT_FDCWD), stage.directory}},
+	{"renameat2", READERS, KILLED, SYS_renameat2,
+	 {NUMBER(AT_FDCWD), MISSING, NUMBER(AT_FDCWD), MISSING}},
+	{"linkat", READERS, KILLED, SYS_linkat,
+	 {NUMBER(AT_FDCWD), MISSING, NUMBER(AT_FDCWD), MISSING}},
+	{"symlinkat", READERS, KILLED, SYS_symlinkat, {MISSING, NUMBER(AT_FDCWD), stage.file}},
+	{"fchmodat", READERS, KILLED, SYS_fchmodat, {NUMBER(AT_FDCWD), MISSING}},
+	{"fchownat", READERS, KILLED, SYS_fchownat,
+	 {NUMBER(AT_FDCWD), MISSING, MINUS_ONE, MINUS_ONE}},
+	{"truncate", READERS, KILLED, SYS_truncate, {MISSING}},
+	{"ftruncate", READERS, KILLED, SYS_ftruncate, {MINUS_ONE}},
+	{"utimensat", READERS, KILLED, SYS_utimensat, {NUMBER(AT_FDCWD), MISSING}},
+	{"setxattr", READERS, KILLED, SYS_setxattr, {MISSING, "user.x", "", NUMBER(0)}},
+	{"chdir", READERS, KILLED, SYS_chdir, {"/"}},
+	{"memfd_create", READERS, KILLED, SYS_memfd_create, {"x"}},
+
+	{"execve", READERS, KILLED, SYS_execve, {MISSING}},
+	{"execveat", READERS, KILLED, SYS_execveat, {NUMBER(AT_FDCWD), MISSING}},
+	{"clone", READERS, KILLED, SYS_clone, {NUMBER(CLONE_SIGHAND)}},
+	{"clone3", READERS, KILLED, SYS_clone3, {0}},
+	{"memory that is run", READERS, EPERM, SYS_mmap,
+	 {0, NUMBER(4096), NUMBER(PROT_READ | PROT_EXEC), NUMBER(MAP_PRIVATE | MAP_ANONYMOUS),
+	  MINUS_ONE}},
+	{"memory made to be run", READERS, EPERM, SYS_mprotect,
+	 {0, NUMBER(4096), NUMBER(PROT_EXEC)}},
+
+	{"kill of another", READERS, EPERM, SYS_kill, {&stage.victim}},
+	{"tgkill of another", READERS, EPERM, SYS_tgkill, {&stage.victim, &stage.victim}},
+	{"pidfd_open", READERS, KILLED, SYS_pidfd_open, {&stage.victim}},
+	{"pidfd_send_signal", READERS, KILLED, SYS_pidfd_send_signal, {MINUS_ONE}},
+	{"signals by F_SETOWN", READERS, KILLED, SYS_fcntl,
+	 {NUMBER(0), NUMBER(F_SETOWN), &stage.victim}},
+	{"ptrace", READERS, KILLED, SYS_ptrace, {MINUS_ONE, MINUS_ONE}},
+	{"process_vm_readv", READERS, KILLED, SYS_process_vm_readv, {MINUS_ONE}},
+	{"setuid", READERS, KILLED, SYS_setuid, {MINUS_ONE}},
+	{"setgid", READERS, KILLED, SYS_setgid, {MINUS_ONE}},
+	{"setgroups", READERS, KILLED, SYS_setgroups, {MINUS_ONE}},
+	{"setresuid", READERS, KILLED, SYS_setresuid, {MINUS_ONE, MINUS_ONE, MINUS_ONE}},
+	{"capset", READERS, KILLED, SYS_capset, {0}},
+	{"setsid", READERS, KILLED, SYS_setsid, {0}},
+	{"setpgid", READERS, KILLED, SYS_setpgid, {0}},
+	{"a higher limit", READERS, EPERM, SYS_prlimit64, {0, MINUS_ONE, &stage}},
+	{"a limit of another", READERS, KILLED, SYS_prlimit64,
+	 {&stage.victim, NUMBER(0), 0, &stage.scratch}},
+	{"prctl", READERS, EPERM, SYS_prctl, {NUMBER(PR_SET_DUMPABLE), NUMBER(1)}},
+	{"ioctl", READERS, ENOTTY, SYS_ioctl, {MINUS_ONE, NUMBER(TIOCGWINSZ)}},
+
+	{"mount", READERS, KILLED, SYS_mount, {MISSING, MISSING}},
+	{"umount2", READERS, KILLED, SYS_umount2, {MISSING}},
+	{"chroot", READERS, KILLED, SYS_chroot, {MISSING}},
+	{"unshare", READERS, KILLED, SYS_unshare, {0}},
+	{"setns", READERS, KILLED, SYS_setns, {MINUS_ONE}},
+	{"bpf", READERS, KILLED, SYS_bpf, {MINUS_ONE}},
+	{"io_uring_setup", READERS, KILLED, SYS_io_uring_setup, {0}},
+	{"keyctl", READERS, KILLED, SYS_keyctl, {MINUS_ONE}},
+	{"userfaultfd", READERS, KILLED, SYS_userfaultfd, {MINUS_ONE}},
+	{"perf_event_open", READERS, KILLED, SYS_perf_event_open, {0}},
+	{"a further filter", READERS, KILLED, SYS_seccomp, {MINUS_ONE}},
+
+	{"socket AF_INET", FILES | DAEMON, KILLED, SYS_socket,
+	 {NUMBER(AF_INET), NUMBER(SOCK_STREAM)}},
+	{"socket AF_INET6", FILES | DAEMON, KILLED, SYS_socket,
+	 {NUMBER(AF_INET6), NUMBER(SOCK_STREAM)}},
+	{"socket AF_UNIX", FILES | NETWORK, KILLED, SYS_socket,
+	 {NUMBER(AF_UNIX), NUMBER(SOCK_STREAM)}},
+	{"socket AF_NETLINK", READERS, KILLED, SYS_socket, {NUMBER(AF_NETLINK), NUMBER(SOCK_RAW)}},
+	{"socket AF_PACKET", READERS, KILLED, SYS_socket, {NUMBER(AF_PACKET), NUMBER(SOCK_RAW)}},
+	{"socket AF_VSOCK", READERS, KILLED, SYS_socket, {NUMBER(AF_VSOCK), NUMBER(SOCK_STREAM)}},
+	{"a raw socket", READERS, KILLED, SYS_socket,
+	 {NUMBER(AF_INET), NUMBER(SOCK_RAW), NUMBER(1)}},
+	{"connect", FILES, KILLED, SYS_connect, {MINUS_ONE}},
+	{"bind", FILES, KILLED, SYS_bind, {MINUS_ONE}},
+	{"sendto", FILES, KILLED, SYS_sendto, {MINUS_ONE}},
+	{"listen", READERS, KILLED, SYS_listen, {MINUS_ONE}},
+	{"accept4", READERS, KILLED, SYS_accept4, {MINUS_ONE}},
+	{"sendmmsg", READERS, KILLED, SYS_sendmmsg, {MINUS_ONE}},
+	{"sendto with MSG_FASTOPEN", TALKERS, EPERM, SYS_sendto,
+	 {MINUS_ONE, "", NUMBER(0), NUMBER(MSG_FASTOPEN), &nowhere, NUMBER(sizeof(nowhere))}},
+	{"sendmsg with MSG_FASTOPEN", TALKERS, EPERM, SYS_sendmsg,
+	 {MINUS_ONE, &no_message, NUMBER(MSG_FASTOPEN)}},
+
+	{"mount", TOOL, EPERM, SYS_mount, {MISSING, MISSING}},
+	{"umount2", TOOL, EPERM, SYS_umount2, {MISSING}},
+	{"chroot", TOOL, EPERM, SYS_chroot, {MISSING}},
+	{"pivot_root", TOOL, EPERM, SYS_pivot_root, {MISSING, MISSING}},
+	{"unshare", TOOL, EPERM, SYS_unshare, {0}},
+	{"setns", TOOL, EPERM, SYS_setns, {MINUS_ONE}},
+	{"clone of a user namespace", TOOL, EPERM, SYS_clone,
+	 {NUMBER(CLONE_NEWUSER | CLONE_SIGHAND)}},
+	{"clone of a network namespace", TOOL, EPERM, SYS_clone,
+	 {NUMBER(CLONE_NEWNET | CLONE_SIGHAND)}},
+	{"clone3", TOOL, ENOSYS, SYS_clone3, {0}},
+	{"ptrace", TOOL, EPERM, SYS_ptrace, {MINUS_ONE, MINUS_ONE}},
+	{"process_vm_writev", TOOL, EPERM, SYS_process_vm_writev, {MINUS_ONE}},
+	{"bpf", TOOL, EPERM, SYS_bpf, {MINUS_ONE}},
+	{"io_uring_setup", TOOL, EPERM, SYS_io_uring_setup, {0}},
+	{"keyctl", TOOL, EPERM, SYS_keyctl, {MINUS_ONE}},
+	{"userfaultfd", TOOL, EPERM, SYS_userfaultfd, {MINUS_ONE}},
+	{"perf_event_open", TOOL, EPERM, SYS_perf_event_open, {0}},
+	{"init_module", TOOL, EPERM, SYS_init_module, {0}},
+	{"kexec_load", TOOL, EPERM, SYS_kexec_load, {0, MINUS_ONE, 0, MINUS_ONE}},
+	{"reboot", TOOL, EPERM, SYS_reboot, {0}},
+	{"typing into a terminal", TOOL, EPERM, SYS_ioctl, {MINUS_ONE, NUMBER(TIOCSTI)}},
+};
+/* clang-format on */

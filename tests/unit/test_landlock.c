@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Zlib */
+/* Landlock alone, without seccomp before it: what each version of the interface handles, and what is
+ * denied on this kernel. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/landlock.h"
+#include "tests/unit/check.h"
+
+static void what_versions_handle(void **state)
+{
+	static const struct {
+		int abi;
+		uint64_t files;
+		uint64_t ports;
+		uint64_t scopes;
+		size_t size;
+	} cases[] = {
+		{-1, 0, 0, 0, 8},       {1, 0x1fff, 0, 0, 8},
+		{2, 0x3fff, 0, 0, 8},   {3, 0x7fff, 0, 0, 8},
+		{4, 0x7fff, 3, 0, 16},  {5, 0xffff, 3, 0, 16},
+		{6, 0xffff, 3, 3, 24},  {7, 0xffff, 3, 3, 24},
+		{99, 0xffff, 3, 3, 24}, /* what we do not know we do not ask for */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(landlock_file_rights(cases[i].abi), cases[i].files);
+		assert_int_equal(landlock_port_rights(cases[i].abi), cases[i].ports);
+		assert_int_equal(landlock_scopes(cases[i].abi), cases[i].scopes);
+		assert_int_equal(landlock_attribute_size(cases[i].abi), cases[i].size);
+	}
+}
+
+/* Each trial returns 0, or -1 with errno. */
+static int read_file(void)
+{
+	return open("/proc/self/status", O_RDONLY | O_CLOEXEC) < 0 ? -1 : 0;
+}
+
+static int list_directory(void)
+{
+	return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0 ? -1 : 0;
+}
+
+static int make_file(void)
+{
+	char name[] = "/tmp/spinup-landlock-XXXXXX";
+	int fd = mkstemp(name);
+
+	if (fd < 0)
+		return -1;
+	(void)unlink(name);
+	return 0;
+}
+
+static int write_device(void)
+{
+	return open("/dev/null", O_WRONLY | O_CLOEXEC) < 0 ? -1 : 0;
+}
+
+static int make_directory(void)
+{
+	char name[] = "/tmp/spinup-landlock-XXXXXX";
+
+	return mkdtemp(name) ? rmdir(name) : -1;
+}
+
+static int run_program(void)
+{
+	(void)execl("/proc/self/exe", "nothing", (char *)NULL);
+	return -1;
+}
+
+static int use_tcp(int (*call)(int, const struct sockaddr *, socklen_t), in_port_t port)
+{
+	struct sockaddr_in address = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+
+	return call(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), (struct sockaddr *)&address,
+		    sizeof(address));
+}
+
+static int bind_tcp(void)
+{
+	return use_tcp(bind, 0);
+}
+
+/* Port 1: refused where the connection may be tried. */
+static int connect_tcp(void)
+{
+	return use_tcp(connect, 1);
+}
+
+static int signal_parent(void)
+{
+	return kill(getppid(), 0);
+}
+
+static int outcome(int (*trial)(void), bool is_restricted, bool is_connect_allowed)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (is_restricted && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+				      landlock_restrict_to_reading(is_connect_allowed) < 0))
+			_exit(255);
+		_exit(trial() < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void what_is_denied_here(void **state)
+{
+	static const struct {
+		int (*trial)(void);
+		int needs_abi;
+		bool is_connect_allowed;
+		int expected;
+	} cases[] = {
+		{read_file, 1, false, 0},           {list_directory, 1, false, 0},
+		{make_file, 1, false, EACCES},      {write_device, 1, false, EACCES},
+		{make_directory, 1, false, EACCES}, {run_program, 1, false, EACCES},
+		{bind_tcp, 4, false, EACCES},       {bind_tcp, 4, true, EACCES},
+		{connect_tcp, 4, false, EACCES},    {connect_tcp, 4, true, ECONNREFUSED},
+		{signal_parent, 6, false, EPERM},
+	};
+	int abi = landlock_abi();
+
+	(void)state;
+	if (abi < 1) {
+		if (getenv("SPINUP_MUST_RUN"))
+			fail_msg("this kernel has no Landlock");
+		skip();
+	}
+	for (size_t i = 0; i < COUNT(cases); i++)
+		if (abi >= cases[i].needs_abi)
+			assert_int_equal(outcome(cases[i].trial, true, cases[i].is_connect_allowed),
+					 cases[i].expected);
+	assert_int_equal(outcome(make_file, false, false), 0); /* the trials themselves work */
+	assert_int_equal(outcome(bind_tcp, false, false), 0);
+	assert_int_equal(outcome(signal_parent, false, false), 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_versions_handle),
+		cmocka_unit_test(what_is_denied_here),
+	};
+
+	/* What run_program would become, were it let through. */
+	if (argc > 0 && argv[0][0] == 'n')
+		return 0;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

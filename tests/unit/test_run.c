@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Zlib */
+/* The runner: whatever a probe's process does, the others and the run itself go on. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/error.h"
+#include "agent/job.h"
+#include "agent/plan.h"
+#include "agent/run.h"
+#include "probes/probe.h"
+#include "tests/unit/check.h"
+
+static void no_plan(const struct job *job, struct plan *plan)
+{
+	(void)job;
+	(void)plan;
+}
+
+#define PROBE(function)                                                                            \
+	{.name = "test",                                                                           \
+	 .summary = "",                                                                            \
+	 .sandbox = SANDBOX_TOOL,                                                                  \
+	 .enters_sandbox_itself = true,                                                            \
+	 .plan = no_plan,                                                                          \
+	 .run = function}
+
+static void speak(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	channel_phase(channel, "speaking");
+	channel_string(channel, "test.word", task->subject);
+	channel_finding(channel, FINDING_TASK_SILENT, task->subject, NULL, "spoke");
+}
+
+static void stay_silent(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	(void)task;
+	(void)channel;
+}
+
+static void hang(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	(void)task;
+	channel_phase(channel, "hanging");
+	for (;;)
+		pause();
+}
+
+static void crash(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	(void)task;
+	channel_phase(channel, "crashing");
+	(void)signal(SIGSEGV, SIG_DFL);
+	(void)raise(SIGSEGV);
+}
+
+static void break_the_sandbox(const struct job *job, const struct task *task,
+			      struct channel *channel)
+{
+	(void)job;
+	(void)task;
+	(void)channel;
+	(void)signal(SIGSYS, SIG_DFL);
+	(void)raise(SIGSYS);
+}
+
+static void talk_nonsense(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	(void)task;
+	(void)!write(channel->fd, "\xff\xff\xff\xff nonsense", 13);
+	for (;;)
+		pause();
+}
+
+/* Leaves a process in its group that would live on, and that keeps the pipe open. */
+static void leave_a_child(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	(void)task;
+	channel_finding(channel, FINDING_TASK_SILENT, "", NULL, "spoke");
+	if (fork() == 0)
+		for (;;)
+			pause();
+}
+
+static void run_all(struct run *run, struct plan *plan, unsigned int deadline_ms)
+{
+	struct job job;
+	struct error error = {0};
+
+	memset(&job, 0, sizeof(job));
+	assert_int_equal(run_tasks(run, &job, plan, deadline_ms, &error), 0);
+}
+
+static void each_end_is_told_apart(void **state)
+{
+	static const struct probe probes[] = {
+		PROBE(speak), PROBE(stay_silent),       PROBE(hang),
+		PROBE(crash), PROBE(break_the_sandbox), PROBE(talk_nonsense),
+	};
+	static const enum task_end ends[] = {
+		TASK_END_DONE,    TASK_END_SILENT,  TASK_END_TIMEOUT,
+		TASK_END_CRASHED, TASK_END_SANDBOX, TASK_END_BROKEN,
+	};
+	struct plan plan = {0};
+	struct run run = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(probes); i++)
+		plan_add(&plan, &probes[i], "name", "subject", TASK_PROMISE, "why", 300);
+	run_all(&run, &plan, 5000);
+	for (size_t i = 0; i < COUNT(probes); i++)
+		assert_int_equal(run.results[i].end, ends[i]);
+	assert_string_equal(run.results[2].phase, "hanging");
+	assert_string_equal(run.results[3].phase, "crashing");
+	assert_string_equal(facts_string(&run.facts, "test.word"), "subject");
+	/* One finding of the one that spoke, one of the runner for each other end. */
+	assert_int_equal(run.findings.count, COUNT(probes));
+	assert_non_null(findings_find(&run.findings, FINDING_TASK_TIMEOUT));
+	assert_non_null(strstr(findings_find(&run.findings, FINDING_TASK_TIMEOUT)->detail, "hanging"));
+	assert_non_null(findings_find(&run.findings, FINDING_TASK_SANDBOX));
+	assert_non_null(findings_find(&run.findings, FINDING_TASK_BROKEN));
+	run_release(&run);
+	plan_release(&plan);
+}
+
+static void the_phase_deadline_bounds_all(void **state)
+{
+	static const struct probe probe = PROBE(hang);
+	struct plan plan = {0};
+	struct run run = {0};
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		plan_add(&plan, &probe, "name", "", TASK_PROMISE, "why", 600000);
+	run_all(&run, &plan, 100);
+	for (size_t i = 0; i < plan.count; i++)
+		assert_int_equal(run.results[i].end, TASK_END_TIMEOUT);
+	run_release(&run);
+	plan_release(&plan);
+}
+
+static void nothing_is_left_behind(void **state)
+{
+	static const struct probe probe = PROBE(leave_a_child);
+	struct plan plan = {0};
+	struct run run = {0};
+
+	(void)state;
+	plan_add(&plan, &probe, "name", "", TASK_PROMISE, "why", 200);
+	run_all(&run, &plan, 5000);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	run_release(&run);
+	plan_release(&plan);
+}
+
+static void an_empty_plan_is_fine(void **state)
+{
+	struct plan plan = {0};
+	struct run run = {0};
+
+	(void)state;
+	run_all(&run, &plan, 100);
+	assert_int_equal(run.count, 0);
+	run_release(&run);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_end_is_told_apart),
+		cmocka_unit_test(the_phase_deadline_bounds_all),
+		cmocka_unit_test(nothing_is_left_behind),
+		cmocka_unit_test(an_empty_plan_is_fine),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Zlib */
+/* The sandbox's levels, above all where a kernel or a pod refuses. What each profile denies is proven
+ * with the release libraries by tests/static/sandbox_denials.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "agent/landlock.h"
+#include "agent/sandbox.h"
+#include "tests/unit/check.h"
+
+#define ALL ((1u << SANDBOX_PROFILE_COUNT) - 1)
+#define NOTHING (-1L)
+
+/* Makes two system calls fail in this process, as a pod's own filter would. */
+static bool refuse(long first, long second, unsigned int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)first, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)second, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = COUNT(code), .filter = code};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* Runs TRIAL in a child; returns its exit status, or minus the signal that ended it. */
+static int in_child(int (*trial)(const void *), const void *argument)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(trial(argument));
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+struct refusal {
+	long first;
+	long second;
+	unsigned int error;
+	enum sandbox_profile profile;
+	enum sandbox_level expected;
+	bool needs_landlock;
+};
+
+static int reach_level(const void *argument)
+{
+	const struct refusal *refusal = argument;
+	struct sandbox *sandbox = sandbox_prepare(ALL);
+
+	if (!refuse(refusal->first, refusal->second, refusal->error))
+		return 100;
+	return (int)sandbox_enter(sandbox, refusal->profile);
+}
+
+static void refusals_mean_lower_levels(void **state)
+{
+	static const struct refusal refusals[] = {
+		{NOTHING, NOTHING, 0, SANDBOX_FILES, SANDBOX_LEVEL_LANDLOCK, true},
+		{NOTHING, NOTHING, 0, SANDBOX_NETWORK, SANDBOX_LEVEL_LANDLOCK, true},
+		{NOTHING, NOTHING, 0, SANDBOX_DAEMON, SANDBOX_LEVEL_LANDLOCK, true},
+		{NOTHING, NOTHING, 0, SANDBOX_TOOL, SANDBOX_LEVEL_SECCOMP, false},
+		{444, NOTHING, ENOSYS, SANDBOX_FILES, SANDBOX_LEVEL_SECCOMP, false},
+		{444, NOTHING, EOPNOTSUPP, SANDBOX_FILES, SANDBOX_LEVEL_SECCOMP, false},
+		{444, 445, EPERM, SANDBOX_NETWORK, SANDBOX_LEVEL_SECCOMP, false},
+		{445, NOTHING, EINVAL, SANDBOX_NETWORK, SANDBOX_LEVEL_SECCOMP, false},
+		{446, NOTHING, EPERM, SANDBOX_DAEMON, SANDBOX_LEVEL_SECCOMP, false},
+		/* The old call is tried where the new one is refused. */
+		{SYS_seccomp, NOTHING, ENOSYS, SANDBOX_FILES, SANDBOX_LEVEL_LANDLOCK, true},
+		{SYS_seccomp, NOTHING, EPERM, SANDBOX_FILES, SANDBOX_LEVEL_LANDLOCK, true},
+		{SYS_prctl, NOTHING, EPERM, SANDBOX_FILES, SANDBOX_LEVEL_NONE, false},
+		{SYS_seccomp, SYS_prctl, EPERM, SANDBOX_TOOL, SANDBOX_LEVEL_NONE, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(refusals); i++)
+		if (!refusals[i].needs_landlock || landlock_abi() > 0)
+			assert_int_equal(in_child(reach_level, &refusals[i]), refusals[i].expected);
+}
+
+static int prepare_without_memfd(const void *argument)
+{
+	struct sandbox *sandbox;
+
+	(void)argument;
+	if (!refuse(SYS_memfd_create, NOTHING, ENOSYS))
+		return 100;
+	sandbox = sandbox_prepare(ALL);
+	return (int)sandbox_enter(sandbox, SANDBOX_FILES);
+}
+
+static int enter_nothing(const void *argument)
+{
+	(void)argument;
+	return (int)sandbox_enter(NULL, SANDBOX_FILES);
+}
+
+static int enter_unprepared(const void *argument)
+{
+	struct sandbox *sandbox = sandbox_prepare(1u << SANDBOX_NETWORK);
+
+	(void)argument;
+	return (int)sandbox_enter(sandbox, SANDBOX_FILES);
+}
+
+static void nothing_to_load(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(prepare_without_memfd, NULL), SANDBOX_LEVEL_NONE);
+	assert_int_equal(in_child(enter_nothing, NULL), SANDBOX_LEVEL_NONE);
+	assert_int_equal(in_child(enter_unprepared, NULL), SANDBOX_LEVEL_NONE);
+	sandbox_free(NULL);
+}
+
+static int open_a_socket(const void *argument)
+{
+	struct sandbox *sandbox = sandbox_prepare(1u << SANDBOX_FILES);
+
+	(void)argument;
+	sandbox_enter(sandbox, SANDBOX_FILES);
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static void what_is_forbidden_kills(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(open_a_socket, NULL), -SIGSYS);
+}
+
+/* The job's sudo must go on working. */
+static void the_parent_is_left_alone(void **state)
+{
+	struct sandbox *sandbox = sandbox_prepare(ALL | SANDBOX_WITH_OPENAT2);
+
+	(void)state;
+	assert_non_null(sandbox);
+	assert_int_equal(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), 0);
+	assert_int_equal(prctl(PR_GET_SECCOMP), 0);
+	sandbox_free(sandbox);
+}
+
+static void names(void **state)
+{
+	(void)state;
+	assert_string_equal(sandbox_level_name(SANDBOX_LEVEL_NONE), "none");
+	assert_string_equal(sandbox_level_name(SANDBOX_LEVEL_SECCOMP), "seccomp");
+	assert_string_equal(sandbox_level_name(SANDBOX_LEVEL_LANDLOCK), "seccomp+landlock");
+	assert_int_equal(strncmp(sandbox_library_version(), "2.", 2), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refusals_mean_lower_levels),
+		cmocka_unit_test(nothing_to_load),
+		cmocka_unit_test(what_is_forbidden_kills),
+		cmocka_unit_test(the_parent_is_left_alone),
+		cmocka_unit_test(names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
