@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Zlib */
+/* The job's surroundings, read once at the start. Reads only, judges nothing. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "agent/root.h"
+
+struct error;
+struct options;
+
+enum surface { SURFACE_LOCAL, SURFACE_STEP, SURFACE_HOOK, SURFACE_ENTRYPOINT };
+enum audience { AUDIENCE_CLUSTER, AUDIENCE_HOSTED, AUDIENCE_PERSON };
+enum privilege { PRIVILEGE_ROOT, PRIVILEGE_SUDO, PRIVILEGE_NONE };
+
+struct context {
+	struct root root;
+	char **environment; /* NAME=value copies, NULL-terminated; an empty value counts as unset */
+	enum surface surface;
+	enum audience audience;
+	enum privilege privilege;
+	bool is_act; /* nektos/act, not a real runner */
+	bool is_gitlab;
+	bool is_container_job;       /* the step runs in a job container, not on the runner */
+	bool is_kube_container_mode; /* the runner pod's proofs do not hold for the job's pod */
+	bool has_no_new_privs;       /* sudo cannot work */
+	bool is_in_cluster;        /* a Kubernetes service account or service variables are there */
+	bool has_checkout;         /* GITHUB_WORKSPACE holds a .git */
+	bool is_fork_pull_request; /* pull request from another repository: no uploads */
+	uid_t uid;
+	gid_t gid;
+	char *user_name; /* from passwd, else the uid in decimal, as nix-daemon does */
+	gid_t *groups;
+	size_t group_count;
+	char *home; /* HOME, else passwd's, else NULL */
+	char *host_name;
+	char *workspace;      /* GITHUB_WORKSPACE, else CI_PROJECT_DIR, else NULL */
+	char *temp;           /* RUNNER_TEMP, else TMPDIR, else "/tmp" */
+	char *scale_set_name; /* downward API: environment or /etc/podinfo/annotations; may be NULL */
+	char *scale_set_source; /* where scale_set_name came from */
+	char *attic_token; /* ATTIC_TOKEN, else the content of ATTIC_TOKEN_FILE; secret; may be NULL */
+};
+
+/* Reads everything once. Returns 0, or -1 with ERROR (a --root that cannot be opened, a token file
+ * that cannot be read). */
+int context_read(struct context *context, const struct options *options, char *const *environment,
+		 struct error *error);
+void context_release(struct context *context);
+
+/* A variable of the job's environment, or NULL when it is unset or empty. */
+const char *context_env(const struct context *context, const char *name);
+
+/* "local", "step", "hook", "entrypoint"; "in-cluster", "github-hosted", "person"; "root", … */
+const char *surface_name(enum surface surface);
+const char *audience_name(enum audience audience);
+const char *privilege_name(enum privilege privilege);

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Zlib */
+/* The contract's label table. */
+#include "agent/contract_lanes.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "agent/cleanup.h"
+#include "agent/contract.h"
+#include "agent/json.h"
+#include "agent/json_read.h"
+#include "agent/lane.h"
+#include "agent/mem.h"
+
+#define MAX_LABEL_LENGTH 63u
+#define PROMISES (LANE_NIX | LANE_KVM | LANE_GPU | LANE_DOCKER | LANE_HEAVY)
+#define CACHES (LANE_ATTIC | LANE_BAZEL)
+
+static const char *const flavours[] = {"determinate", "upstream", "lix", "distribution", NULL};
+static const char *const systems[] = {"x86_64-linux", "aarch64-linux", "riscv64-linux", NULL};
+
+/* "…; allowed: a, b" */
+static int fail_allowed(struct json_reader *reader, const char *const *allowed)
+{
+	struct strbuf CLEANUP_STRBUF list = STRBUF_INIT(200);
+
+	for (; *allowed; allowed++)
+		strbuf_printf(&list, "%s%s", list.length ? ", " : "", *allowed);
+	return json_read_fail(reader, "is none of the allowed words: %s", list.data);
+}
+
+static int read_word(struct json_reader *reader, const struct json *value,
+		     const char *const *allowed, char **slot)
+{
+	const char *text = json_string(value);
+
+	for (size_t i = 0; text && allowed[i]; i++) {
+		if (strcmp(text, allowed[i]) != 0)
+			continue;
+		*slot = mem_strdup(text);
+		return 0;
+	}
+	return fail_allowed(reader, allowed);
+}
+
+static int read_flavour(struct json_reader *reader, const struct json *value, void *slot)
+{
+	return read_word(reader, value, flavours, slot);
+}
+
+static int read_system(struct json_reader *reader, const struct json *value, void *slot)
+{
+	return read_word(reader, value, systems, slot);
+}
+
+/* The words for the bits of MASK, NULL-terminated. */
+static void list_bits(unsigned int mask, const char **ret)
+{
+	for (unsigned int bit = 1; bit && bit <= mask; bit <<= 1)
+		if (mask & bit)
+			*ret++ = lane_promise_name(bit);
+	*ret = NULL;
+}
+
+/* One word of a list, that stands for one of the bits in MASK. */
+struct bits {
+	unsigned int mask;
+	unsigned int *slot;
+};
+
+static int read_bit(struct json_reader *reader, const struct json *value, void *data)
+{
+	const struct bits *bits = data;
+	const char *word = json_string(value);
+	unsigned int bit = word ? lane_promise_by_name(word) & bits->mask : 0;
+	const char *allowed[33];
+
+	list_bits(bits->mask, allowed);
+	if (!bit)
+		return fail_allowed(reader, allowed);
+	if (*bits->slot & bit)
+		return json_read_fail(reader, "occurs twice");
+	*bits->slot |= bit;
+	return 0;
+}
+
+static int read_bits(struct json_reader *reader, const struct json *value, unsigned int mask,
+		     unsigned int *slot)
+{
+	struct bits bits = {.mask = mask, .slot = slot};
+
+	if (!json_is_array(value))
+		return json_read_fail(reader, "must be an array of words");
+	return json_read_each(reader, value, read_bit, &bits);
+}
+
+static int read_promises(struct json_reader *reader, const struct json *value, void *slot)
+{
+	return read_bits(reader, value, PROMISES, slot);
+}
+
+static int read_caches(struct json_reader *reader, const struct json *value, void *slot)
+{
+	return read_bits(reader, value, CACHES, slot);
+}
+
+static int read_status(struct json_reader *reader, const struct json *value, void *slot)
+{
+	const char *allowed[LANE_STATUS_PROOF_ONLY + 2] = {NULL};
+	const char *word = json_string(value);
+
+	for (int status = LANE_STATUS_BASELINE; status <= LANE_STATUS_PROOF_ONLY; status++) {
+		allowed[status] = lane_status_name((enum lane_status)status);
+		if (!word || strcmp(word, allowed[status]) != 0)
+			continue;
+		*(enum lane_status *)slot = (enum lane_status)status;
+		return 0;
+	}
+	return fail_allowed(reader, allowed);
+}
+
+static const struct json_field lane_fields[] = {
+	{"status", read_status, offsetof(struct lane, status), true},
+	{"promises", read_promises, offsetof(struct lane, promises), true},
+	{"caches", read_caches, offsetof(struct lane, promises), true},
+	{"flavour", read_flavour, offsetof(struct lane, flavour), false},
+	{"system", read_system, offsetof(struct lane, system), false},
+	{"cpus", json_read_integer, offsetof(struct lane, cpus), false},
+	{"memory_mib", contract_read_mebibytes, offsetof(struct lane, memory_bytes), false},
+	{"cluster_endpoints", json_read_boolean, offsetof(struct lane, has_cluster_endpoints),
+	 false},
+	{"note", json_read_text, offsetof(struct lane, note), false},
+	{0},
+};
+
+/* A label is what runs-on holds and a scale set's name may be: a DNS label. */
+static bool is_label(const char *text)
+{
+	size_t length = 0;
+
+	while (islower((unsigned char)text[length]) || isdigit((unsigned char)text[length]) ||
+	       text[length] == '-')
+		length++;
+	return !text[length] && length && length <= MAX_LABEL_LENGTH && *text != '-' &&
+	       text[length - 1] != '-';
+}
+
+static int read_lane(struct json_reader *reader, const struct json *value, void *data)
+{
+	struct contract *contract = data;
+	struct lane *lane = &contract->lanes[contract->lane_count++];
+
+	lane->label = mem_strdup(json_key(value));
+	if (!is_label(lane->label))
+		return json_read_fail(reader, "is no label: lower-case letters, digits and '-', at "
+					      "most 63");
+	return json_read_fields(reader, value, lane_fields, lane);
+}
+
+int contract_read_lanes(struct json_reader *reader, const struct json *lanes,
+			struct contract *contract)
+{
+	if (!json_is_object(lanes))
+		return json_read_fail(reader, "must be an object of labels");
+	contract->lanes = mem_alloc(json_count(lanes), sizeof(*contract->lanes));
+	return json_read_each(reader, lanes, read_lane, contract);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Zlib */
+/* Everything that is known before the first probe runs, read in its order. */
+#include "agent/job.h"
+
+#include "agent/error.h"
+
+/* --require names probes; those that prove no promise are the plan's own matter. */
+static unsigned int required_promises(const struct job *job)
+{
+	unsigned int promises = job->lane.promises | job->expect.require;
+
+	for (size_t i = 0; job->options->require[i]; i++)
+		promises |= lane_promise_by_name(job->options->require[i]);
+	return promises;
+}
+
+/* In the container modes the runner's pod starts another pod for the steps. */
+static void report_other_pod(struct job *job)
+{
+	const struct context *context = &job->context;
+
+	if (context->is_kube_container_mode && !context->is_container_job)
+		findings_note(&job->findings, FINDING_JOB_POD_NOT_PROBED, "",
+			      "this is the runner's pod; the job's steps run in another one");
+}
+
+static void choose_endpoints(struct job *job)
+{
+	const struct endpoint_basis basis = {
+		.options = job->options,
+		.context = &job->context,
+		.contract = &job->contract,
+		.lane = &job->lane,
+		.expect = &job->expect,
+	};
+
+	endpoints_choose(&job->endpoints, &basis, &job->findings);
+}
+
+int job_read(struct job *job, const struct options *options, char *const *environment,
+	     struct error *error)
+{
+	*job = (struct job){.options = options, .context.root.fd = -1};
+	if (context_read(&job->context, options, environment, error) < 0 ||
+	    contract_read(&job->contract, &job->context.root, options->contract_path, error) < 0 ||
+	    expect_read(&job->expect, options, &job->context, &job->findings, error) < 0)
+		return -1;
+	lane_identify(&job->identity, options, &job->context, &job->contract);
+	lane_of_label(&job->lane, &job->identity, &job->contract, &job->context, &job->findings);
+	report_other_pod(job);
+	choose_endpoints(job);
+	job->required = required_promises(job);
+	return 0;
+}
+
+void job_release(struct job *job)
+{
+	context_release(&job->context);
+	contract_release(&job->contract);
+	expect_release(&job->expect);
+	lane_identity_release(&job->identity);
+	lane_release(&job->lane);
+	endpoints_release(&job->endpoints);
+	findings_release(&job->findings);
+}
