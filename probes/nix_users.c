@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Zlib */
+/* The user's groups by name, and the users that a daemon builds with: by /etc/group and /etc/passwd,
+ * which is what a pod's image has. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/cleanup.h"
+#include "agent/context.h"
+#include "agent/mem.h"
+#include "agent/nix_conf_value.h"
+#include "agent/root.h"
+#include "agent/strbuf.h"
+#include "agent/text.h"
+#include "probes/nix.h"
+
+#define MAX_FILE_BYTES (1u << 20)
+#define MAX_ID 4294967294ul
+#define DEFAULT_BUILD_GROUP "nixbld" /* of a Nix that runs as root */
+
+/* Of "name:password:number:members"; "" where the line has fewer. */
+static const char *field(const struct words *fields, size_t index)
+{
+	return index < fields->count ? fields->items[index] : "";
+}
+
+/* Splits at each colon: a field may be empty. */
+static void split_fields(const char *line, size_t length, struct words *ret)
+{
+	const char *end = line + length;
+
+	while (line <= end) {
+		const char *colon = memchr(line, ':', (size_t)(end - line));
+		const char *stop = colon ? colon : end;
+
+		words_add_bytes(ret, line, (size_t)(stop - line));
+		line = stop + 1;
+	}
+}
+
+/* Calls ON_ENTRY for each line until it returns false. */
+static void each_entry(const char *text, bool (*on_entry)(void *data, const struct words *fields),
+		       void *data)
+{
+	bool goes_on = true;
+
+	while (*text && goes_on) {
+		size_t length = strcspn(text, "\n");
+		CLEANUP_WORDS struct words fields = {0};
+
+		split_fields(text, length, &fields);
+		goes_on = on_entry(data, &fields);
+		text += length + (text[length] == '\n');
+	}
+}
+
+/* ---- the user's groups */
+
+struct membership {
+	const struct context *context;
+	struct words *groups;
+};
+
+static bool has_group(const struct context *context, const char *number)
+{
+	unsigned long gid;
+
+	if (!text_to_number(number, 0, MAX_ID, &gid))
+		return false;
+	if (context->gid == gid)
+		return true;
+	for (size_t i = 0; i < context->group_count; i++)
+		if (context->groups[i] == gid)
+			return true;
+	return false;
+}
+
+static bool is_member(const char *members, const char *user)
+{
+	CLEANUP_WORDS struct words names = {0};
+
+	words_split(&names, members, ",");
+	return words_contain(&names, user);
+}
+
+static bool add_own_group(void *data, const struct words *fields)
+{
+	struct membership *membership = data;
+
+	if (has_group(membership->context, field(fields, 2)) ||
+	    is_member(field(fields, 3), membership->context->user_name))
+		words_add(membership->groups, field(fields, 0));
+	return true;
+}
+
+/* ---- the users that build */
+
+struct search {
+	const char *name;
+	char *found; /* the fourth field of its entry, or NULL */
+};
+
+static bool find_name(void *data, const struct words *fields)
+{
+	struct search *search = data;
+
+	if (strcmp(field(fields, 0), search->name) != 0)
+		return true;
+	search->found = mem_strdup(field(fields, 3));
+	return false;
+}
+
+/* The fourth field of NAME's entry; the caller frees. NULL when it has none. */
+static char *look_up(const char *text, const char *name)
+{
+	struct search search = {.name = name};
+
+	each_entry(text, find_name, &search);
+	return search.found;
+}
+
+static enum nix_builders judge_members(struct nix_evidence *evidence, const char *members,
+				       const char *passwd)
+{
+	CLEANUP_WORDS struct words names = {0};
+
+	words_split(&names, members, ",");
+	evidence->builder_count = (unsigned int)names.count;
+	for (size_t i = 0; i < names.count; i++) {
+		CLEANUP_FREE char *found = look_up(passwd, names.items[i]);
+
+		if (found)
+			continue;
+		free(evidence->builders_name);
+		evidence->builders_name = mem_strdup(names.items[i]);
+		return NIX_BUILDERS_MISSING_USER;
+	}
+	return names.count > 0 ? NIX_BUILDERS_READY : NIX_BUILDERS_EMPTY_GROUP;
+}
+
+/* As Nix finds them: the group's members, each a user (build/user-lock.cc). */
+static enum nix_builders find_builders(struct nix_evidence *evidence, const char *group,
+				       const struct context *context)
+{
+	CLEANUP_STRBUF struct strbuf passwd = STRBUF_INIT(MAX_FILE_BYTES);
+	CLEANUP_FREE char *members = look_up(group, evidence->builders_name);
+
+	if (!members)
+		return NIX_BUILDERS_NO_GROUP;
+	if (root_read(&context->root, "/etc/passwd", &passwd) < 0)
+		return NIX_BUILDERS_UNKNOWN;
+	return judge_members(evidence, members, passwd.data);
+}
+
+static bool needs_builders(const struct nix_evidence *evidence)
+{
+	const char *automatic =
+		nix_conf_value(&evidence->conf, "auto-allocate-uids", NIX_CONF_SYSTEM, "false");
+
+	if (nix_conf_value_is_true(automatic))
+		return false;
+	return evidence->route == NIX_ROUTE_DAEMON || evidence->is_root;
+}
+
+void nix_collect_users(struct nix_evidence *evidence, const struct context *context)
+{
+	CLEANUP_STRBUF struct strbuf group = STRBUF_INIT(MAX_FILE_BYTES);
+	struct membership membership = {context, &evidence->groups};
+	const char *name = nix_conf_value(&evidence->conf, "build-users-group", NIX_CONF_SYSTEM,
+					  DEFAULT_BUILD_GROUP);
+
+	evidence->are_groups_known = root_read(&context->root, "/etc/group", &group) == 0;
+	each_entry(group.data, add_own_group, &membership);
+	if (!needs_builders(evidence)) {
+		evidence->builders = NIX_BUILDERS_NOT_NEEDED;
+	} else if (!*name) {
+		evidence->builders = NIX_BUILDERS_ROOT;
+	} else if (!evidence->are_groups_known) {
+		evidence->builders = NIX_BUILDERS_UNKNOWN;
+	} else {
+		evidence->builders_name = mem_strdup(name);
+		evidence->builders = find_builders(evidence, group.data, context);
+	}
+}
