@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Zlib */
+/* The environment as shell code, GITHUB_ENV block, dotenv file or JSON. */
+#include "agent/env_print.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cleanup.h"
+#include "agent/github.h"
+#include "agent/json.h"
+#include "agent/mem.h"
+#include "agent/result.h"
+#include "agent/strbuf.h"
+#include "agent/text.h"
+
+#define DOTENV_PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-"
+
+static void print_sh(const char *name, const char *value, struct strbuf *out)
+{
+	strbuf_printf(out, "export %s=", name);
+	text_shell_quote(out, value);
+	strbuf_putc(out, '\n');
+}
+
+/* Bare where that is safe, else in double quotes with escapes, as most readers of dotenv take it. */
+static void print_dotenv(const char *name, const char *value, struct strbuf *out)
+{
+	bool is_plain = value[strspn(value, DOTENV_PLAIN)] == '\0';
+
+	strbuf_printf(out, "%s=%s", name, is_plain ? value : "\"");
+	for (; !is_plain && *value; value++) {
+		if (*value == '\n')
+			strbuf_puts(out, "\\n");
+		else if (strchr("\"\\$`", *value))
+			strbuf_printf(out, "\\%c", *value);
+		else
+			strbuf_putc(out, *value);
+	}
+	strbuf_puts(out, is_plain ? "\n" : "\"\n");
+}
+
+static int print_variable(const char *name, const char *value, enum env_format format,
+			  struct strbuf *out, struct error *error)
+{
+	switch (format) {
+	case ENV_FORMAT_GITHUB:
+		return github_block_add(out, name, value, error);
+	case ENV_FORMAT_DOTENV:
+		print_dotenv(name, value, out);
+		return 0;
+	case ENV_FORMAT_SH:
+	case ENV_FORMAT_JSON:
+		break;
+	}
+	print_sh(name, value, out);
+	return 0;
+}
+
+/* The value, or NULL for a file that was not written; the caller frees. */
+static char *value_of(const struct variable *variable, const char *directory)
+{
+	if (!variable->file)
+		return mem_strdup(variable->value);
+	return directory ? mem_format("%s/%s", directory, variable->file) : NULL;
+}
+
+/* SPINUP_REPORT_PATH names a file that this command does not write. */
+static bool is_owed(const struct variable *variable)
+{
+	return strcmp(variable->name, "SPINUP_REPORT_PATH") != 0;
+}
+
+static void print_json(const struct environment *environment, const char *directory,
+		       struct strbuf *out)
+{
+	CLEANUP_JSON struct json *document = json_new_object();
+	struct json *variables = json_add_object(document, "environment");
+	struct json *path = json_add_array(document, "path");
+
+	for (size_t i = 0; i < environment->count; i++) {
+		const struct variable *variable = &environment->variables[i];
+		CLEANUP_FREE char *value = value_of(variable, directory);
+
+		if (value && is_owed(variable))
+			json_add_string(variables, variable->name, value);
+	}
+	for (size_t i = 0; environment->path_entries && environment->path_entries[i]; i++)
+		json_append_string(path, environment->path_entries[i]);
+	json_print(document, false, out);
+}
+
+static void print_path(const struct environment *environment, struct strbuf *out)
+{
+	CLEANUP_STRBUF struct strbuf entries = STRBUF_INIT(GITHUB_MAX_VALUE_BYTES);
+
+	for (size_t i = 0; environment->path_entries && environment->path_entries[i]; i++)
+		strbuf_printf(&entries, "%s:", environment->path_entries[i]);
+	if (!entries.length)
+		return;
+	strbuf_puts(out, "export PATH=");
+	text_shell_quote(out, entries.data);
+	strbuf_puts(out, "\"$PATH\"\n");
+}
+
+int env_print(const struct result *result, const char *directory, struct strbuf *out,
+	      struct error *error)
+{
+	const struct environment *environment = result->environment;
+	enum env_format format =
+		result->job->options->is_json ? ENV_FORMAT_JSON : result->job->options->env_format;
+
+	if (format == ENV_FORMAT_JSON) {
+		print_json(environment, directory, out);
+		return 0;
+	}
+	for (size_t i = 0; i < environment->count; i++) {
+		const struct variable *variable = &environment->variables[i];
+		CLEANUP_FREE char *value = value_of(variable, directory);
+
+		if (value && is_owed(variable) &&
+		    print_variable(variable->name, value, format, out, error) < 0)
+			return -1;
+	}
+	if (format == ENV_FORMAT_SH)
+		print_path(environment, out);
+	return 0;
+}

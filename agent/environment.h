@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Zlib */
+/* What the next steps get: names, values and where each came from. Composed, not yet written. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "agent/lane.h"
+#include "agent/verdict.h"
+
+struct findings;
+struct job;
+struct run;
+
+/* A file of ours that a variable points at; written below RUNNER_TEMP/spinup (0700). */
+struct environment_file {
+	char *name;    /* "bazelrc", "netrc": a plain file name */
+	char *content; /* secret when is_secret */
+	bool is_secret;
+};
+
+struct variable {
+	char *name;
+	char *value;    /* "" empties what the pod injected; a FILE's path when file is set */
+	char *source;   /* "probe attic", "contract", "job's own NIX_CONFIG and spinup" */
+	char *file;     /* name of the environment_file whose path is the value, or NULL */
+	char **secrets; /* substrings of value that must be masked; NULL-terminated; may be NULL */
+};
+
+struct environment {
+	struct variable *variables;
+	size_t count;
+	struct environment_file *files;
+	size_t file_count;
+	char **path_entries; /* for GITHUB_PATH, first wins; NULL-terminated */
+};
+
+/* Composes from the proven facts (DESIGN.md, "What a lane gets"). Each fact is checked by a grammar
+ * again before it enters a value. What cannot be given is added to FINDINGS. Pure. */
+void environment_compose(struct environment *ret, const struct job *job, const struct run *run,
+			 struct findings *findings);
+void environment_release(struct environment *environment);
+
+/* What became of a cache in this run. */
+enum cache_fate {
+	CACHE_UNTOUCHED, /* nothing was tried (none chosen, or skipped): nothing is written */
+	CACHE_PROVEN,
+	CACHE_DEAD, /* not proven, or the job's own value was refused: emptied, not left in place */
+};
+
+/* CACHE is LANE_ATTIC or LANE_BAZEL. */
+enum cache_fate environment_cache_fate(const struct job *job, const struct run *run,
+				       enum lane_promise cache);
+
+/* For the composers (nix_config.c, bazelrc.c, environment.c): add a copy. SECRETS may be NULL. */
+void environment_set(struct environment *environment, const char *name, const char *value,
+		     const char *source);
+void environment_set_secret(struct environment *environment, const char *name, const char *value,
+			    const char *source, const char *secret);
+void environment_add_file(struct environment *environment, const char *variable,
+			  const char *file_name, const char *content, bool is_secret,
+			  const char *source);
+void environment_add_path(struct environment *environment, const char *directory);
+
+/* SECRET is in the value of NAME too (an access token of the job's own NIX_CONFIG). No effect when
+ * NAME is not set. */
+void environment_add_secret(struct environment *environment, const char *name, const char *secret);
+
+/* Takes NAME out again. */
+void environment_drop(struct environment *environment, const char *name);
+
+const struct variable *environment_find(const struct environment *environment, const char *name);
+
+/* RUNNER_TEMP/spinup/NAME, where emit writes the files of ours; the caller frees. */
+char *environment_file_path(const struct job *job, const char *name);
+
+/* Whether the runner hides what it is told to hide: in a real runner's step or hook. Elsewhere the
+ * line would be the leak. */
+bool environment_can_mask(const struct job *job);
+
+/* The value as it may be shown: secrets are "***", URLs lose their passwords; the caller frees. */
+char *variable_display(const struct variable *variable);

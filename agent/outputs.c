@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Zlib */
+/* GITHUB_OUTPUT's names, and the annotations. */
+#include "agent/outputs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/cleanup.h"
+#include "agent/error.h"
+#include "agent/fact_names.h"
+#include "agent/github.h"
+#include "agent/redact.h"
+#include "agent/result.h"
+#include "agent/strbuf.h"
+
+#define MESSAGE_MAX_BYTES 8192u
+#define MAX_ERRORS 1u /* the runner keeps ten of a kind for a whole composite action */
+#define MAX_WARNINGS 3u
+
+#ifndef FACT_KVM_USABLE
+#define FACT_KVM_USABLE "kvm.is_usable"
+#endif
+#ifndef FACT_GPU_USABLE
+#define FACT_GPU_USABLE "gpu.is_usable"
+#endif
+
+enum output_kind {
+	OUTPUT_TEXT,    /* a fact's text */
+	OUTPUT_BOOLEAN, /* "true", "false", or empty: not known */
+	OUTPUT_OUTCOME,
+	OUTPUT_LANE,
+	OUTPUT_REPORT,
+};
+
+/* The second half are the names that workflows know from before. */
+static const struct output {
+	const char *name;
+	enum output_kind kind;
+	const char *fact;
+} outputs[] = {
+	{"outcome", OUTPUT_OUTCOME, NULL},
+	{"lane", OUTPUT_LANE, NULL},
+	{"nix-version", OUTPUT_TEXT, FACT_NIX_VERSION},
+	{"determinate-version", OUTPUT_TEXT, FACT_NIX_DETERMINATE},
+	{"attic", OUTPUT_BOOLEAN, FACT_ATTIC_USABLE},
+	{"bazel", OUTPUT_BOOLEAN, FACT_BAZEL_USABLE},
+	{"kvm", OUTPUT_BOOLEAN, FACT_KVM_USABLE},
+	{"gpu", OUTPUT_BOOLEAN, FACT_GPU_USABLE},
+	{"report-path", OUTPUT_REPORT, NULL},
+	{"runner_class", OUTPUT_LANE, NULL},
+	{"attic_reachable", OUTPUT_BOOLEAN, FACT_ATTIC_USABLE},
+	{"attic_public_key", OUTPUT_TEXT, FACT_ATTIC_KEY},
+	{"bazel_cache_reachable", OUTPUT_BOOLEAN, FACT_BAZEL_USABLE},
+};
+
+static const char *boolean_text(int value)
+{
+	return value < 0 ? "" : value ? "true" : "false";
+}
+
+static const char *own_report(const struct result *result)
+{
+	const struct variable *path =
+		result->environment ? environment_find(result->environment, "SPINUP_REPORT_PATH")
+				    : NULL;
+
+	return result->report_path ? result->report_path : path ? path->value : "";
+}
+
+static const char *output_value(const struct result *result, const struct output *output)
+{
+	const struct facts *facts = &result->run->facts;
+	const char *text = NULL;
+
+	switch (output->kind) {
+	case OUTPUT_TEXT:
+		text = facts_string(facts, output->fact);
+		break;
+	case OUTPUT_BOOLEAN:
+		text = boolean_text(facts_boolean(facts, output->fact));
+		break;
+	case OUTPUT_OUTCOME:
+		text = outcome_name(result->outcome);
+		break;
+	case OUTPUT_LANE:
+		text = result->job->lane.label;
+		break;
+	case OUTPUT_REPORT:
+		text = own_report(result);
+		break;
+	}
+	return text ? text : "";
+}
+
+int outputs_print(const struct result *result, struct strbuf *out, struct error *error)
+{
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(*outputs); i++) {
+		const char *value = output_value(result, &outputs[i]);
+		CLEANUP_FREE char *shown = redact_line(result, value);
+
+		/* A path must not lose its double spaces; all else is one clean line. */
+		if (outputs[i].kind != OUTPUT_REPORT)
+			value = shown;
+		else if (github_value_problem(value))
+			value = "";
+		if (github_output_add(out, outputs[i].name, value, error) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- annotations */
+
+static void annotate(const struct result *result, const struct finding *finding, size_t more,
+		     struct strbuf *out)
+{
+	CLEANUP_STRBUF struct strbuf title = STRBUF_INIT(256);
+	CLEANUP_STRBUF struct strbuf message = STRBUF_INIT(MESSAGE_MAX_BYTES);
+	CLEANUP_FREE char *subject = redact_subject(result, finding);
+	CLEANUP_FREE char *detail = redact_line(result, finding->detail);
+	CLEANUP_FREE char *remedy = redact_line(result, finding->remedy);
+
+	strbuf_printf(&title, "spinup: %s", finding_kind(finding->id)->id);
+	strbuf_printf(&message, "%s%s%s: %s", finding->probe, *subject ? " " : "", subject, detail);
+	if (remedy && *remedy)
+		strbuf_printf(&message, "\n%s", remedy);
+	if (more)
+		strbuf_printf(&message, "\nAnd %zu more of this kind: see the summary.", more);
+	github_annotation(out, severity_name(finding->severity), title.data, message.data);
+}
+
+static void annotate_some(const struct result *result, enum severity severity, size_t most,
+			  struct strbuf *out)
+{
+	const struct findings *findings = &result->run->findings;
+	size_t total = 0, shown = 0;
+
+	for (size_t i = 0; i < findings->count; i++)
+		total += findings->items[i].severity == severity;
+	for (size_t i = 0; i < findings->count && shown < most; i++) {
+		if (findings->items[i].severity != severity)
+			continue;
+		shown++;
+		annotate(result, &findings->items[i], shown == most ? total - shown : 0, out);
+	}
+}
+
+void annotations_print(const struct result *result, struct strbuf *out)
+{
+	annotate_some(result, SEVERITY_ERROR, MAX_ERRORS, out);
+	annotate_some(result, SEVERITY_WARNING, MAX_WARNINGS, out);
+}
