@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Zlib */
+/* Everything that the writers show: handed whole to report, page, summary and GitHub files. */
+#pragma once
+
+#include "agent/environment.h"
+#include "agent/job.h"
+#include "agent/plan.h"
+#include "agent/run.h"
+#include "agent/verdict.h"
+
+struct command;
+
+struct result {
+	const struct command *command;
+	const struct job *job;
+	const struct plan *plan;
+	const struct run *run; /* all findings, weighed and sorted, are in run->findings */
+	const struct environment *environment;
+	enum outcome outcome;
+	const char *report_path; /* where the report lies, or NULL */
+};
