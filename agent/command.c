@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Zlib */
+/* The table of commands, and the help that is printed from it. */
+#include "agent/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/error.h"
+#include "agent/options.h"
+#include "agent/version.h"
+#include "probes/table.h"
+
+const struct command command_table[] = {
+	{"run", "", "prove the lane, write the environment, fail fast",
+	 "Proves what the job's label promises and which caches answer, all in one run and within one\n"
+	 "deadline; writes the configuration of the proven caches for the next steps (GITHUB_ENV,\n"
+	 "GITHUB_PATH, GITHUB_OUTPUT, the step summary); ends with status 1 when a promise is broken.\n"
+	 "A cache that does not answer never stops the job: it is left out, and said.",
+	 COMMAND_RUN, 0, command_run},
+	{"doctor", "", "the same proofs for an operator, everything shown",
+	 "Runs every proof of the lane and shows all findings, facts and remedies, and what the next\n"
+	 "steps would get. Changes nothing on the machine.",
+	 COMMAND_DOCTOR, 0, command_doctor},
+	{"plan", "", "what would be proven, and why",
+	 "Prints the tasks that run would start, each with its kind, its deadline and its reason.\n"
+	 "Does no I/O beyond reading the job's surroundings, the contract and the expectations.",
+	 COMMAND_PLAN, 0, command_plan},
+	{"probe", "NAME [URL]", "one proof alone, with all its facts",
+	 "Runs one probe as if it were promised and shows everything that it measured. URL stands in\n"
+	 "for the endpoint of attic, bazel and dns (a host name). Without NAME it lists the probes.",
+	 COMMAND_PROBE, 2, command_probe},
+	{"env", "", "what the next steps would get",
+	 "Proves the lane and prints the environment as run would write it. Variables that stand for a\n"
+	 "file are printed only with --write-files.",
+	 COMMAND_ENV, 0, command_env},
+	{"contract", "[validate]", "print or validate the platform contract",
+	 "Prints the contract in force: the built-in one, or --contract FILE. With validate, checks it\n"
+	 "and the expectations of --expect FILE, and says what is wrong, where, and what is allowed.",
+	 COMMAND_CONTRACT, 1, command_contract},
+	{"explain", "[ID]", "a finding: its meaning, how to confirm it, how to mend it",
+	 "Explains one finding of the catalogue. Without ID it lists them all.", COMMAND_EXPLAIN, 1,
+	 command_explain},
+	{"version", "", "the version, and those of the libraries inside",
+	 "Prints the version of spinup and of the libraries that are linked into it.",
+	 COMMAND_VERSION, 0, command_version},
+	{"help", "[COMMAND]", "this page, or a command's",
+	 "Prints the list of commands, or the page of one.", COMMAND_HELP, 1, command_help},
+	{0},
+};
+
+#define STATUS_COMMANDS (COMMAND_RUN | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *command = command_table; command->name; command++)
+		if (strcmp(command->name, name) == 0)
+			return command;
+	return NULL;
+}
+
+static void print_statuses(const struct command *command)
+{
+	puts("\nExit status:");
+	if (command->bit & STATUS_COMMANDS) {
+		puts("  0  ready or degraded (or failed, under --mode warn)");
+		puts("  1  failed: a promise is broken");
+	} else {
+		puts("  0  done");
+	}
+	puts("  2  the usage, the contract or the expectations are wrong\n"
+	     "  3  spinup itself failed");
+}
+
+static void print_command(const struct command *command)
+{
+	(void)printf("spinup %s - %s\n\nUsage: spinup %s%s%s%s%s\n\n%s\n\nOptions:\n",
+		     command->name, command->summary, command->name, " [options]",
+		     *command->synopsis ? " " : "", command->synopsis, "", command->description);
+	options_print_help(command);
+	if (command->bit == COMMAND_PROBE) {
+		puts("\nProbes:");
+		command_print_probes();
+	}
+	print_statuses(command);
+}
+
+void command_print_probes(void)
+{
+	for (size_t i = 0; probe_table[i]; i++)
+		(void)printf("  %-12s %-7s %s\n", probe_table[i]->name,
+			     probe_table[i]->argument ? probe_table[i]->argument : "",
+			     probe_table[i]->summary);
+}
+
+static void print_overview(void)
+{
+	puts("spinup " SPINUP_VERSION " - proves a runner's lane before the job depends on it\n\n"
+	     "Usage: spinup COMMAND [options]\n\nCommands:");
+	for (const struct command *command = command_table; command->name; command++)
+		(void)printf("  %-9s %-11s %s\n", command->name, command->synopsis,
+			     command->summary);
+	puts("\nspinup COMMAND --help shows a command's options. Each option has a variable, which a flag\n"
+	     "overrides. At a terminal, begin with: spinup doctor");
+}
+
+int command_help(const struct command *command, const struct options *options,
+		 char *const *environment, struct error *error)
+{
+	const char *name = options->arguments[0];
+	const struct command *found = name ? command_find(name) : NULL;
+
+	(void)command;
+	(void)environment;
+	if (name && !found)
+		return error_set(error, ERROR_USAGE,
+				 "%.64s: there is no such command; see `spinup help`", name);
+	if (found)
+		print_command(found);
+	else
+		print_overview();
+	return 0;
+}

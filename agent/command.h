@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Zlib */
+/* The commands: one row each; the help, the flags and the dispatch are made from this table. */
+#pragma once
+
+#include <stdbool.h>
+
+struct error;
+struct options;
+
+/* Which flags a command knows: bits of the option table's columns. */
+enum command_bit {
+	COMMAND_RUN = 1u << 0,
+	COMMAND_DOCTOR = 1u << 1,
+	COMMAND_PLAN = 1u << 2,
+	COMMAND_PROBE = 1u << 3,
+	COMMAND_ENV = 1u << 4,
+	COMMAND_CONTRACT = 1u << 5,
+	COMMAND_EXPLAIN = 1u << 6,
+	COMMAND_VERSION = 1u << 7,
+	COMMAND_HELP = 1u << 8,
+};
+
+struct command {
+	const char *name;
+	const char *synopsis;    /* arguments, as in "probe NAME [URL]" without the name */
+	const char *summary;     /* one line for `spinup --help` */
+	const char *description; /* a paragraph for `spinup NAME --help` */
+	enum command_bit bit;
+	unsigned int max_arguments;
+	/* Returns the exit status; -1 with ERROR means that ERROR's code is the status. */
+	int (*run)(const struct command *command, const struct options *options,
+		   char *const *environment, struct error *error);
+};
+
+/* NULL-name-terminated. */
+extern const struct command command_table[];
+
+/* NULL when there is none. */
+const struct command *command_find(const char *name);
+
+/* One function each, in command_*.c. */
+int command_run(const struct command *, const struct options *, char *const *, struct error *);
+int command_doctor(const struct command *, const struct options *, char *const *, struct error *);
+int command_plan(const struct command *, const struct options *, char *const *, struct error *);
+int command_probe(const struct command *, const struct options *, char *const *, struct error *);
+int command_env(const struct command *, const struct options *, char *const *, struct error *);
+int command_contract(const struct command *, const struct options *, char *const *, struct error *);
+int command_explain(const struct command *, const struct options *, char *const *, struct error *);
+int command_version(const struct command *, const struct options *, char *const *, struct error *);
+int command_help(const struct command *, const struct options *, char *const *, struct error *);
+
+/* The list of probes, for `spinup probe` and its help. */
+void command_print_probes(void);

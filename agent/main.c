@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Zlib */
+/* spinup: from argv to a command's exit status. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/command.h"
+#include "agent/error.h"
+#include "agent/options.h"
+
+/* A caller that closed 0, 1 or 2 must not find our files under those numbers. */
+static void fill_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static const struct command *choose(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "help";
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	if (strcmp(name, "--version") == 0)
+		name = "version";
+	return command_find(name);
+}
+
+static int show_help(const struct command *command, char *const *environment, struct error *error)
+{
+	struct options page = {.arguments = {command->name}, .argument_count = 1};
+
+	return command_help(command, &page, environment, error);
+}
+
+static int dispatch(const struct command *command, char **argv, char *const *environment,
+		    struct error *error)
+{
+	struct options options;
+	int status = -1;
+
+	if (options_parse(&options, command, argv, environment, error) == 0) {
+		if (options.is_help)
+			status = show_help(command, environment, error);
+		else
+			status = command->run(command, &options, environment, error);
+	}
+	options_release(&options);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const struct command *command;
+	struct error error = {0};
+	int status = -1;
+
+	fill_stdio();
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit is an error with a name */
+	command = choose(argc, argv);
+	if (command)
+		status = dispatch(command, argc > 1 ? argv + 2 : argv + 1, environ, &error);
+	else
+		error_set(&error, ERROR_USAGE, "there is no such command; see `spinup help`");
+	if (status < 0) {
+		(void)fprintf(stderr, "spinup: %s\n", error.message);
+		status = (int)error.code;
+	}
+	if (fflush(stdout) != 0 && status == 0) {
+		(void)fputs("spinup: standard output could not be written\n", stderr);
+		status = ERROR_AGENT;
+	}
+	return status;
+}

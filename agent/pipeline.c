@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Zlib */
+/* The pipeline from plan to verdict. */
+#include "agent/pipeline.h"
+
+#include <stdlib.h>
+
+#include "agent/error.h"
+#include "agent/mem.h"
+
+int pipeline_prepare(struct pipeline *pipeline, const struct command *command,
+		     const struct options *options, char *const *environment, struct error *error)
+{
+	*pipeline = (struct pipeline){0};
+	pipeline->result = (struct result){
+		.command = command,
+		.job = &pipeline->job,
+		.plan = &pipeline->plan,
+		.run = &pipeline->run,
+		.environment = &pipeline->environment,
+	};
+	if (job_read(&pipeline->job, options, environment, error) < 0)
+		return -1;
+	return plan_make(&pipeline->plan, &pipeline->job, &pipeline->job.findings, error);
+}
+
+/* What was found before the first probe belongs to the same list. */
+static void adopt_findings(struct findings *into, struct findings *from)
+{
+	into->items = mem_grow(into->items, into->count + from->count, sizeof(*into->items));
+	for (size_t i = 0; i < from->count; i++)
+		into->items[into->count++] = from->items[i];
+	free(from->items);
+	*from = (struct findings){0};
+}
+
+int pipeline_prove(struct pipeline *pipeline, struct error *error)
+{
+	struct run *run = &pipeline->run;
+	struct job *job = &pipeline->job;
+
+	if (run_tasks(run, job, &pipeline->plan, job->options->deadline_ms, error) < 0)
+		return -1;
+	adopt_findings(&run->findings, &job->findings);
+	expect_judge(&job->expect, &job->lane, &run->facts, &run->findings);
+	environment_compose(&pipeline->environment, job, run, &run->findings);
+	verdict_weigh(&run->findings, &pipeline->plan);
+	pipeline->result.outcome = verdict_outcome(&run->findings, job);
+	return 0;
+}
+
+void pipeline_release(struct pipeline *pipeline)
+{
+	environment_release(&pipeline->environment);
+	run_release(&pipeline->run);
+	plan_release(&pipeline->plan);
+	job_release(&pipeline->job);
+}

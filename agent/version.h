@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: Zlib */
+/* The release's number. */
+#pragma once
+
+#define SPINUP_VERSION "0.1.0"

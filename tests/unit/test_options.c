@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Zlib */
+/* Flags and variables: which wins, and what a wrong one says. */
+#include <string.h>
+
+#include "agent/command.h"
+#include "agent/error.h"
+#include "agent/options.h"
+#include "tests/unit/check.h"
+
+static char *no_environment[] = {NULL};
+
+static int parse(struct options *options, const char *command, const char *const *argv,
+		 char *const *environment, struct error *error)
+{
+	return options_parse(options, command_find(command), (char **)argv, environment, error);
+}
+
+static void a_flag_wins_over_its_variable(void **state)
+{
+	static const char *const argv[] = {"--label", "tinyland-nix", "--deadline=3", NULL};
+	char *environment[] = {"SPINUP_LABEL=other", "SPINUP_ATTIC=http://a", "SPINUP_DEADLINE=9",
+			       "SPINUP_STRICT=true", "SPINUP_CONTRACT=", NULL};
+	struct options options;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(parse(&options, "run", argv, environment, &error), 0);
+	assert_string_equal(options.label, "tinyland-nix");
+	assert_string_equal(options.label_source, "--label");
+	assert_string_equal(options.attic_url, "http://a");
+	assert_string_equal(options.attic_url_source, "SPINUP_ATTIC");
+	assert_int_equal(options.deadline_ms, 3000);
+	assert_true(options.is_strict);
+	assert_null(options.contract_path);
+	options_release(&options);
+}
+
+static void names_come_as_lists_and_repeated(void **state)
+{
+	static const char *const argv[] = {"--require", "nix,attic", "--require", "bazel", NULL};
+	struct options options;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(parse(&options, "run", argv, no_environment, &error), 0);
+	assert_string_equal(options.require[0], "nix");
+	assert_string_equal(options.require[1], "attic");
+	assert_string_equal(options.require[2], "bazel");
+	assert_null(options.require[3]);
+	options_release(&options);
+}
+
+static void wrong_usage_is_named(void **state)
+{
+	static const struct {
+		const char *command;
+		const char *argv[3];
+		const char *environment[2];
+		const char *message;
+	} rows[] = {
+		{"run", {"--nonsense"}, {0}, "--nonsense"},
+		{"run", {"--label"}, {0}, "--label needs its LABEL"},
+		{"run", {"stray"}, {0}, "one argument too many"},
+		{"run", {"--mode", "loud"}, {0}, "enforce or warn"},
+		{"run", {"--deadline", "0"}, {0}, "--deadline"},
+		{"run", {"--deadline", "10s"}, {0}, "--deadline"},
+		{"run", {"--strict=maybe"}, {0}, "--strict"},
+		{"run", {0}, {"SPINUP_MODE=loud"}, "SPINUP_MODE"},
+		{"version", {"--label", "x"}, {0}, "--label"},
+		{"env", {"--format", "yaml"}, {0}, "--format"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct options options;
+		struct error error = {0};
+
+		assert_int_equal(parse(&options, rows[i].command, rows[i].argv,
+				       (char *const *)rows[i].environment, &error),
+				 -1);
+		assert_int_equal(error.code, ERROR_USAGE);
+		assert_non_null(strstr(error.message, rows[i].message));
+		options_release(&options);
+	}
+}
+
+static void unknown_variables_are_ignored(void **state)
+{
+	static const char *const argv[] = {NULL};
+	char *environment[] = {"SPINUP_PORT=tcp://10.0.0.1:80", "SPINUP_SERVICE_HOST=x", NULL};
+	struct options options;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(parse(&options, "run", argv, environment, &error), 0);
+	options_release(&options);
+}
+
+static void empty_inputs_count_as_not_given(void **state)
+{
+	static const char *const argv[] = {"--label", "", "--attic=", NULL};
+	char *environment[] = {"SPINUP_ATTIC=http://a", NULL};
+	struct options options;
+	struct error error = {0};
+
+	(void)state;
+	assert_int_equal(parse(&options, "run", argv, environment, &error), 0);
+	assert_null(options.label);
+	assert_string_equal(options.attic_url, "http://a");
+	options_release(&options);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flag_wins_over_its_variable),
+		cmocka_unit_test(names_come_as_lists_and_repeated),
+		cmocka_unit_test(wrong_usage_is_named),
+		cmocka_unit_test(unknown_variables_are_ignored),
+		cmocka_unit_test(empty_inputs_count_as_not_given),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
