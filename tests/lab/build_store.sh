@@ -26,7 +26,7 @@ for name in dep hello big; do
 	signed+=("$path")
 	echo "$name $path" >>/out/names
 done
-for layer in nix:nix-"$version" determinate:determinate-nix-3.22.2; do
+for layer in nix:nix-"$version" determinate:determinate-nix-3.0.0; do
 	image=${layer%%:*} pname=${layer#*:}
 	profile=$(build /recipe/closure.nix --argstr pname "$pname" -A profile)
 	echo "$image $(build /recipe/closure.nix --argstr pname "$pname" -A nix)" >>/out/names

@@ -2,6 +2,7 @@
 """Real memory and CPU limits for pods, as a lane's envelope sets them: cgroup v2, or v1's controllers."""
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -27,17 +28,19 @@ class Cgroups:
 
     def __init__(self):
         self.made = {}
+        self.lock = threading.Lock()  # pods are made side by side
         self.unified = (ROOT / "cgroup.controllers").exists()
 
     def limit(self, memory, cpus):
         """box's --cgroup values for these limits (bytes, number; None: none); empty where this machine's
         cgroups cannot be written."""
-        if (memory, cpus) not in self.made:
-            try:
-                self.made[memory, cpus] = self._make(memory, cpus)
-            except OSError:
-                self.made[memory, cpus] = []
-        return self.made[memory, cpus]
+        with self.lock:
+            if (memory, cpus) not in self.made:
+                try:
+                    self.made[memory, cpus] = self._make(memory, cpus)
+                except OSError:
+                    self.made[memory, cpus] = []
+            return self.made[memory, cpus]
 
     def _make(self, memory, cpus):
         name = f"{PREFIX}{os.getpid()}-{len(self.made)}"

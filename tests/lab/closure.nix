@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Zlib
 # Debian's own nix as a real closure in /nix/store: the program, its libraries, the CA bundle and a profile,
 # by raw derivations whose references Nix finds itself. `pname` names the result: with
-# "determinate-nix-3.22.2" the same bits stand in for Determinate Nix, whose binaries cannot be had here.
+# "determinate-nix-3.0.0" the same bits stand in for Determinate Nix, whose binaries cannot be had here.
 # A script must end with a builtin: bash would exec a last command, coreutils close their output before they
 # exit, and Nix kills a builder whose output has ended.
 { pname }:

@@ -2,6 +2,7 @@
 """Servers that speak HTTP well and are not the Attic that they should be: statuses, lies, hostile JSON."""
 
 import json
+import re
 from pathlib import Path
 
 import attic
@@ -111,14 +112,18 @@ def site_handler(name, site, options):
         path = head.split(b" ", 2)[1].decode("latin-1").partition("?")[0]
         last = path.rpartition("/")[2]
         if path.startswith("/_api/v1/cache-config/"):
-            body = site.config_body(fault_host(name), (options["key"], options["other_key"]))
+            host = re.search(rb"\r\nhost: *([^\r]+)", head, re.I)  # as Attic itself makes its address
+            body = site.config_body(host[1].decode("latin-1") if host else fault_host(name),
+                                    (options["key"], options["other_key"]))
             writer.write(reply(200, body, "application/json"))
         elif path == "/_api/v1/get-missing-paths":
             writer.write(reply(200, '{"missing_paths":[]}', "application/json"))
         elif last == "nix-cache-info":
             writer.write(reply(200, "WantMassQuery: 1\nStoreDir: /nix/store\nPriority: 41\n", "text/x-nix-cache-info"))
         elif last.endswith(".narinfo"):
-            found = min(tree.glob("*.narinfo")) if site.narinfo == "other" else tree / last
+            found = tree / last
+            if site.narinfo == "other":
+                found = min(path for path in tree.glob("*.narinfo") if path.name != last)
             await _part(site.narinfo, found, reader, writer)
         else:
             await _part(site.nar, tree / "nar" / last, reader, writer)

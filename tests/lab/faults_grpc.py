@@ -7,7 +7,7 @@ import struct
 
 from faults_http import log, reply, until_closed
 from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, block,
-                   frame, headers, huffman, read_request)
+                   frame, headers, huffman, read_preface, read_request)
 
 PORTS = (9092,)
 HEALTH_PATH = "/grpc.health.v1.Health/Check"
@@ -226,14 +226,16 @@ def serve(name, handler):
     """The whole connection of a service."""
     async def handle(reader, writer, _name):
         try:
-            stream, fields = await asyncio.wait_for(read_request(reader, writer), READ_LIMIT_S)
+            await asyncio.wait_for(read_preface(reader, writer), READ_LIMIT_S)
         except ValueError:
             return
-        log(name, b"health" if is_health(fields) else b"capabilities")
-        await handler(stream, fields, reader, writer)
-        await writer.drain()
-        if handler is not goaway:
-            await asyncio.wait_for(until_closed(reader), READ_LIMIT_S)
+        while True:
+            stream, fields = await asyncio.wait_for(read_request(reader, writer), READ_LIMIT_S)
+            log(name, b"health" if is_health(fields) else b"capabilities")
+            await handler(stream, fields, reader, writer)
+            await writer.drain()
+            if handler is goaway:
+                return
     return handle
 
 

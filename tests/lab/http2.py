@@ -52,12 +52,15 @@ async def read_frame(reader):
     return head[3], head[4], int.from_bytes(head[5:], "big") & 0x7fffffff, await reader.readexactly(length)
 
 
-async def read_request(reader, writer):
-    """Answers SETTINGS and PING until one request is whole; (stream, header block). What is not HTTP/2 raises
-    ValueError."""
+async def read_preface(reader, writer):
+    """The beginning of a connection. What is not HTTP/2 raises ValueError."""
     if await reader.readexactly(len(PREFACE)) != PREFACE:
         raise ValueError("no HTTP/2 preface")
     writer.write(frame(SETTINGS, 0, 0))
+
+
+async def read_request(reader, writer):
+    """Answers SETTINGS and PING until one request is whole; (stream, header block)."""
     fields = b""
     while True:
         kind, flags, stream, payload = await read_frame(reader)

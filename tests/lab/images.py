@@ -34,10 +34,11 @@ sandbox = false
 DETERMINATE_CONF = "# DETERMINATE NIX CONFIG\n# do not modify! this file will be replaced!\n\n" \
     "!include nix.custom.conf\n\n" + NIX_CONF
 # Stands in for Determinate's closed daemon supervisor; nothing but its presence and version line is real.
+# Its version is one whose daemon names no features of its own (they came with 3.14): these bits have none.
 DETERMINATE_NIXD = """#!/bin/sh
 # A stand-in of spinup's lab, not Determinate's program.
 case "$1" in
-version) echo 'Determinate Nixd daemon version: 3.22.2'; echo 'Determinate Nixd client version: 3.22.2' ;;
+version) echo 'Determinate Nixd daemon version: 3.0.0'; echo 'Determinate Nixd client version: 3.0.0' ;;
 daemon) exec /nix/var/nix/profiles/default/bin/nix-daemon ;;
 *) exit 1 ;;
 esac

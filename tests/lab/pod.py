@@ -99,10 +99,10 @@ class Pod:
         self.children = []
         self.box = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                     env={"PATH": PATH})
-        lines = self.box.stdout.readline(), self.box.stdout.readline()
-        if lines[1] != b"ready\n":
+        pid, ready = sorted((self.box.stdout.readline(), self.box.stdout.readline()))  # two processes write them
+        if ready != b"ready\n":
             raise LabError(f"no pod: {self.box.stderr.read().decode().strip()}")
-        self.pid = int(lines[0].split()[1])
+        self.pid = int(pid.split()[1])
 
     def __enter__(self):
         return self

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Zlib
-"""The runner's side of a step: its files and environment as actions/runner makes them, and its grammar."""
+"""The runner's side of a step: its files and environment as actions/runner makes them."""
 
+import sys
 import uuid
+from pathlib import Path
 
 from visit import File, Folder
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "oracle"))
+
+import file_commands  # noqa: E402  pylint: disable=wrong-import-position,import-error
 
 WORK = "/home/runner/_work"
 TEMP = f"{WORK}/_temp"
@@ -43,49 +49,10 @@ class RunnerFiles:
         }
 
 
-class FileCommandError(Exception):
-    """What makes the runner fail a step; `pairs` are those before the bad line, which do take effect."""
-
-    def __init__(self, message, pairs):
-        super().__init__(message)
-        self.pairs = pairs
-
-
-def _heredoc(name, delimiter, text, position, pairs):
-    """Reads the lines up to the delimiter; returns (value, position after it)."""
-    if not name or not delimiter:
-        raise FileCommandError("Name must not be empty and delimiter must not be empty", pairs)
-    lines = []
-    while position < len(text):
-        end = text.find("\n", position)
-        line, complete = (text[position:], False) if end < 0 else (text[position:end], True)
-        position = len(text) if end < 0 else end + 1
-        if line == delimiter:
-            return "\n".join(lines), position
-        if not complete:
-            raise FileCommandError("Invalid value. EOF marker missing new line.", pairs)
-        lines.append(line)
-    raise FileCommandError(f"Invalid value. Matching delimiter not found '{delimiter}'", pairs)
-
-
 def parse(text):
-    """The (name, value) pairs of GITHUB_ENV or GITHUB_OUTPUT as the runner on Linux reads them."""
-    pairs, position, text = [], 0, text.removeprefix("\ufeff")
-    while position < len(text):
-        end = text.find("\n", position)
-        line = text[position:] if end < 0 else text[position:end]
-        position = len(text) if end < 0 else end + 1
-        if not line:
-            continue
-        equals, heredoc = line.find("="), line.find("<<")
-        if equals >= 0 and (heredoc < 0 or equals < heredoc):
-            pairs.append((line[:equals], line[equals + 1:]))
-        elif heredoc >= 0:
-            value, position = _heredoc(line[:heredoc], line[heredoc + 2:], text, position, pairs)
-            pairs.append((line[:heredoc], value))
-        else:
-            raise FileCommandError(f"Invalid format '{line}'", pairs)
-    return pairs
+    """The (name, value) pairs of GITHUB_ENV or GITHUB_OUTPUT as the runner on Linux reads them; a
+    file_commands.Broken where the runner would fail the step."""
+    return list(file_commands.pairs(text.removeprefix("\ufeff")))
 
 
 def next_environment(environment, files):

@@ -297,14 +297,6 @@ def test_step_files(lab):
         "PATH": "/opt/bin:/bin", "A": "1", "B": "two\nlines"}
 
 
-@pytest.mark.parametrize("text, message", [("A", "Invalid format 'A'"), ("A<<X\nb", "EOF marker missing new line"),
-                                           ("A<<X\nb\n", "Matching delimiter not found 'X'"), ("<<X\nX\n", "Name")])
-def test_runner_grammar_refuses(text, message):
-    with pytest.raises(runner_files.FileCommandError, match=message) as caught:
-        runner_files.parse("GOOD=1\n" + text)
-    assert caught.value.pairs == [("GOOD", "1")]
-
-
 def test_a_process_that_holds_stdout_is_seen(lab):
     result = lab.exec(["sh", "-c", "sleep 100 & echo done"], daemon="none")
     assert (result.stdout, result.held_open) == ("done\n", True)

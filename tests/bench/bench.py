@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Zlib
+"""Measures the release binary in the lab, beside the shell steps that jobs do the same work with today.
+
+Each pair runs in the same pod, alternating, in one run; figures are medians. `measure` (tests/lab) takes wall
+and CPU time and the largest process inside the pod, so that the lab's own entry costs nothing here."""
+
+import argparse
+import pathlib
+import statistics
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/lab"))
+
+from lab import Lab  # noqa: E402
+from places import LabError  # noqa: E402
+from runner_files import RunnerFiles  # noqa: E402
+from visit import File  # noqa: E402
+
+MEASURE = ROOT / "build/lab/bin/measure"
+ATTIC = "attic.nix-cache.svc.cluster.local"
+BAZEL = "bazel-cache.nix-cache.svc.cluster.local"
+
+# What the platform's own actions do, a step each: each step is a bash of its own.
+STEPS = {
+    "names": f"getent hosts {ATTIC} >/dev/null; getent hosts {BAZEL} >/dev/null",
+    "attic": f"curl -sf -o /dev/null --max-time 10 http://{ATTIC}/main/nix-cache-info",
+    "nix": "/nix/var/nix/profiles/default/bin/nix --extra-experimental-features nix-command store ping "
+           "--store daemon >/dev/null 2>&1",
+    "users": "getent group nixbld | cut -d: -f4 | tr ',' '\\n' | while read -r user; do id \"$user\" >/dev/null; done",
+    "outputs": "echo \"ATTIC_SERVER=http://" + ATTIC + "\" >> \"$GITHUB_ENV\"",
+}
+CHAIN = "".join(f"bash --noprofile --norc -e -o pipefail /bench/{name}.sh || true\n" for name in STEPS)
+
+
+class Figures:
+    """Medians of many runs of one command."""
+
+    def __init__(self, rows):
+        self.wall = statistics.median(row[0] for row in rows) / 1000
+        self.cpu = statistics.median(row[1] for row in rows) / 1000
+        self.rss = max(row[2] for row in rows) / 1024
+        self.p95 = sorted(row[0] for row in rows)[int(len(rows) * 0.95)] / 1000
+        self.statuses = sorted({row[3] for row in rows})
+
+    def __str__(self):
+        return f"{self.wall:9.1f} {self.p95:9.1f} {self.cpu:9.1f} {self.rss:9.1f}   {self.statuses}"
+
+
+def measure(pod, count, command, env):
+    """Runs a command COUNT times in a pod."""
+    result = pod.exec(["/bench/measure", count, *command], user="trusted", env=env, timeout=600,
+                      cwd="/home/trusted").check()
+    return [tuple(map(int, line.split())) for line in result.stdout.splitlines()]
+
+
+def side_by_side(pod, rounds, count, commands, env):
+    """Alternates between the commands, so that a change of the machine's pace meets all of them."""
+    rows = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            rows[name] += measure(pod, count, command, env)
+    return {name: Figures(found) for name, found in rows.items()}
+
+
+def report(title, figures):
+    """Prints one comparison; the last column is how much longer than the first row."""
+    print(f"\n{title}\n  {'':34}  wall ms       p95    CPU ms   RSS MiB   status")
+    first = next(iter(figures.values()))
+    for name, row in figures.items():
+        print(f"  {name:34} {row}   x{row.wall / first.wall:.1f}", flush=True)
+
+
+def bench_pod(lab, **kind):
+    """A pod with the tools of this benchmark, and a step's environment."""
+    runner = RunnerFiles("trusted")
+    files = {**runner.files(), "/bench/measure": File(MEASURE.read_bytes(), 0o755),
+             "/bench/chain.sh": File(CHAIN, 0o755),
+             **{f"/bench/{name}.sh": File(text + "\n", 0o755) for name, text in STEPS.items()}}
+    pod = lab.pod(image="determinate", files=files, **kind)
+    env = {**runner.environment(pod.hostname), "SPINUP_CONTRACT": "/opt/lab/contract.json"}
+    return pod, env
+
+
+def healthy(lab, rounds):
+    """The whole job on a healthy lane, beside today's chain."""
+    pod, env = bench_pod(lab)
+    with pod:
+        report("a healthy lane (Nix, Attic, Bazel)", side_by_side(pod, rounds, 10, {
+            "spinup run": ["spinup", "run"],
+            "today: five shell steps": ["bash", "/bench/chain.sh"],
+            "spinup version (start-up alone)": ["spinup", "version"],
+        }, env))
+
+
+def black_holed(lab):
+    """Both endpoints swallow every packet; then no name server answers."""
+    pod, env = bench_pod(lab, down="attic=blackhole,bazel=blackhole")
+    with pod:
+        report("both endpoints black-holed", side_by_side(pod, 1, 3, {
+            "spinup run": ["spinup", "run"],
+            "today: five shell steps": ["bash", "/bench/chain.sh"],
+        }, env))
+    pod, env = bench_pod(lab, dns="blackhole")
+    with pod:
+        report("a name server that never answers", side_by_side(pod, 1, 3, {
+            "spinup run": ["spinup", "run"],
+            "today: five shell steps": ["bash", "/bench/chain.sh"],
+        }, env))
+
+
+def https(lab, rounds):
+    """Attic over HTTPS, the CA found in a hashed directory or only in a bundle, beside HTTP."""
+    pod, env = bench_pod(lab)
+    with pod:
+        report("Attic over HTTP and HTTPS", side_by_side(pod, rounds, 10, {
+            "http": ["spinup", "probe", "attic", f"http://{ATTIC}"],
+            "https, hashed CA directory": ["spinup", "probe", "attic", "https://nix-cache.tinyland.dev"],
+            "https, bundle": ["env", "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt", "spinup", "probe", "attic",
+                              "https://nix-cache.tinyland.dev"],
+        }, env))
+
+
+def main():
+    """All comparisons, or those named."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=10, help="rounds of ten runs each (default 10)")
+    options = parser.parse_args()
+    try:
+        with Lab() as lab:
+            healthy(lab, options.rounds)
+            black_holed(lab)
+            https(lab, options.rounds)
+    except LabError as failure:
+        print(f"bench: {failure}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
