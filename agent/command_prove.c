@@ -92,13 +92,15 @@ static void print_plan_json(const struct pipeline *pipeline, struct strbuf *out)
 /* Below the tasks stands what is known already: a label that is unknown, a promise without a proof. */
 static void print_plan_page(const struct pipeline *pipeline, struct strbuf *out)
 {
+	const struct run known = {.findings = pipeline->job.findings};
 	struct page_style style = page_style_for(STDOUT_FILENO);
+	struct result shown = pipeline->result;
 
 	page_print_plan(&pipeline->job, &pipeline->plan, &style, out);
-	if (pipeline->run.findings.count == 0)
+	shown.run = &known;
+	if (known.findings.count == 0)
 		return;
-	strbuf_putc(out, '\n');
-	page_print_findings(&pipeline->result, &style, out);
+	page_print_findings(&shown, &style, out);
 }
 
 int command_plan(const struct command *command, const struct options *options,
@@ -128,11 +130,23 @@ static void keep_only(struct plan *plan, const struct probe *probe, const char *
 
 	for (size_t i = 0; i < plan->count && !argument; i++)
 		if (plan->tasks[i].probe == probe)
-			plan_add(&kept, probe, plan->tasks[i].name, plan->tasks[i].subject,
-				 TASK_PROMISE, "asked for", plan->tasks[i].deadline_ms);
+			plan_add(&kept, &(struct plan_entry){
+						.probe = probe,
+						.name = plan->tasks[i].name,
+						.subject = plan->tasks[i].subject,
+						.kind = TASK_PROMISE,
+						.why = "asked for",
+						.deadline_ms = plan->tasks[i].deadline_ms,
+					});
 	if (kept.count == 0)
-		plan_add(&kept, probe, probe->name, argument ? argument : "", TASK_PROMISE,
-			 "asked for", ASKED_DEADLINE_MS);
+		plan_add(&kept, &(struct plan_entry){
+					.probe = probe,
+					.name = probe->name,
+					.subject = argument ? argument : "",
+					.kind = TASK_PROMISE,
+					.why = "asked for",
+					.deadline_ms = ASKED_DEADLINE_MS,
+				});
 	plan_release(plan);
 	*plan = kept;
 }

@@ -17,6 +17,7 @@
 #include "agent/text.h"
 
 #define MAX_TEXT_BYTES (16u << 20)
+#define MAX_POINTER_BYTES 1024u
 /* Whole numbers up to here are exact in a double. */
 #define MAX_EXACT 9007199254740992.0
 
@@ -53,24 +54,46 @@ static const char *duplicate_key(const cJSON *object)
 	return NULL;
 }
 
-/* Depth is bounded by the syntax check. */
-static int check_tree(const cJSON *item, const char *name, struct error *error)
+size_t json_pointer_push(struct strbuf *pointer, const char *key, size_t index)
+{
+	size_t length = pointer->length;
+	CLEANUP_FREE char *shown = key ? text_cleaned(key, 100) : NULL;
+
+	strbuf_putc(pointer, '/');
+	if (!key)
+		strbuf_printf(pointer, "%zu", index);
+	for (const char *c = shown; c && *c; c++) {
+		if (*c == '~' || *c == '/')
+			strbuf_puts(pointer, *c == '~' ? "~0" : "~1");
+		else
+			strbuf_putc(pointer, *c);
+	}
+	return length;
+}
+
+/* Depth is bounded by the syntax check. Returns what is wrong, at POINTER, or NULL. */
+static const char *find_fault(const cJSON *item, struct strbuf *pointer)
 {
 	const char *twice = cJSON_IsObject(item) ? duplicate_key(item) : NULL;
+	const char *fault = NULL;
 	const cJSON *child;
+	size_t index = 0;
 
 	if (twice) {
-		CLEANUP_FREE char *shown = text_cleaned(twice, 100);
-
-		return error_set(error, ERROR_USAGE,
-				 "%s: the key \"%s\" occurs twice in one object", name, shown);
+		(void)json_pointer_push(pointer, twice, 0);
+		return "this key occurs twice in one object";
 	}
 	if (cJSON_IsNumber(item) && !isfinite(item->valuedouble))
-		return error_set(error, ERROR_USAGE, "%s: a number is too large", name);
-	cJSON_ArrayForEach(child, item)
-		if (check_tree(child, name, error))
-			return -1;
-	return 0;
+		return "a number that is too large";
+	cJSON_ArrayForEach(child, item) {
+		size_t length = json_pointer_push(pointer, child->string, index++);
+
+		fault = find_fault(child, pointer);
+		if (fault)
+			break;
+		strbuf_truncate(pointer, length);
+	}
+	return fault;
 }
 
 int json_parse(const char *text, size_t length, const char *name, struct json **ret,
@@ -78,6 +101,8 @@ int json_parse(const char *text, size_t length, const char *name, struct json **
 {
 	struct json_fault fault;
 	CLEANUP_JSON struct json *document = NULL;
+	CLEANUP_STRBUF struct strbuf pointer = STRBUF_INIT(MAX_POINTER_BYTES);
+	const char *wrong;
 
 	if (length > MAX_TEXT_BYTES)
 		return error_set(error, ERROR_USAGE, "%s: larger than 16 MiB", name);
@@ -87,8 +112,10 @@ int json_parse(const char *text, size_t length, const char *name, struct json **
 	document = value_of(cJSON_ParseWithLength(text, length));
 	if (!document)
 		return error_set(error, ERROR_USAGE, "%s: cannot be read as JSON", name);
-	if (check_tree(item_of(document), name, error))
-		return -1;
+	wrong = find_fault(item_of(document), &pointer);
+	if (wrong)
+		return error_set(error, ERROR_USAGE, "%s: %s: %s", name,
+				 pointer.length ? pointer.data : "/", wrong);
 	*ret = TAKE(document);
 	return 0;
 }

@@ -15,6 +15,10 @@ struct strbuf;
  * Returns 0 and a document that json_free frees, or -1 with ERROR (ERROR_USAGE). */
 int json_parse(const char *text, size_t length, const char *name, struct json **ret,
 	       struct error *error);
+
+/* Appends one step to a JSON pointer (RFC 6901): KEY, cleaned, or INDEX where KEY is NULL. Returns the
+ * length before it, for strbuf_truncate. */
+size_t json_pointer_push(struct strbuf *pointer, const char *key, size_t index);
 void json_free(struct json *document);
 #define CLEANUP_JSON CLEANUP(json_cleanup)
 void json_cleanup(struct json **document);

@@ -35,19 +35,7 @@ int json_read_fail(struct json_reader *reader, const char *format, ...)
 /* Goes one step down; the caller comes back with strbuf_truncate to what this returns. */
 static size_t pointer_push(struct json_reader *reader, const char *key, size_t index)
 {
-	size_t length = reader->pointer.length;
-	CLEANUP_FREE char *shown = text_cleaned(key, 100);
-
-	strbuf_putc(&reader->pointer, '/');
-	if (!key)
-		strbuf_printf(&reader->pointer, "%zu", index);
-	for (const char *c = shown; c && *c; c++) {
-		if (*c == '~' || *c == '/')
-			strbuf_puts(&reader->pointer, *c == '~' ? "~0" : "~1");
-		else
-			strbuf_putc(&reader->pointer, *c);
-	}
-	return length;
+	return json_pointer_push(&reader->pointer, key, index);
 }
 
 static int fail_unknown_key(struct json_reader *reader, const char *key,

@@ -135,7 +135,7 @@ static int index_of(const char *value, const char *const *words)
 static int store_switch(bool *target, const char *name, const char *value, struct error *error)
 {
 	static const char *const words[] = {"false", "true", "0", "1", "no", "yes", NULL};
-	int index = value ? index_of(value, words) : 1;
+	int index = index_of(value, words);
 
 	if (index < 0)
 		return error_set(error, ERROR_USAGE, "%s is neither true nor false", name);
@@ -213,16 +213,16 @@ static int take_flag(struct options *options, const struct command *command, cha
 	if (!row)
 		return error_set(error, ERROR_USAGE, "%.*s: unknown here; see `spinup %s --help`",
 				 length > 64 ? 64 : (int)length, text, command->name);
-	if (row->argument && !value) {
+	if (!value && !row->argument) {
+		value = "true";
+	} else if (!value) {
 		value = **cursor;
 		if (!value)
 			return error_set(error, ERROR_USAGE, "%s needs its %s", row->flag,
 					 row->argument);
 		(*cursor)++;
 	}
-	if (row->argument && !*value && row->type != OPTION_STRING)
-		return error_set(error, ERROR_USAGE, "%s is empty", row->flag);
-	if (row->type == OPTION_STRING && !*value)
+	if (!*value)
 		return 0; /* an empty input is an input that was not given */
 	seen[row - rows] = true;
 	store_source(options, row, row->flag);

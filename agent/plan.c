@@ -22,17 +22,16 @@ const char *task_kind_name(enum task_kind kind)
 	return names[kind];
 }
 
-void plan_add(struct plan *plan, const struct probe *probe, const char *name, const char *subject,
-	      enum task_kind kind, const char *why, unsigned int deadline_ms)
+void plan_add(struct plan *plan, const struct plan_entry *entry)
 {
 	plan->tasks = mem_grow(plan->tasks, plan->count + 1, sizeof(*plan->tasks));
 	plan->tasks[plan->count++] = (struct task){
-		.probe = probe,
-		.name = mem_strdup(name),
-		.subject = mem_strdup(subject),
-		.why = mem_strdup(why),
-		.kind = kind,
-		.deadline_ms = deadline_ms,
+		.probe = entry->probe,
+		.name = mem_strdup(entry->name),
+		.subject = mem_strdup(entry->subject),
+		.why = mem_strdup(entry->why),
+		.kind = entry->kind,
+		.deadline_ms = entry->deadline_ms,
 	};
 }
 

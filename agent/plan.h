@@ -36,9 +36,16 @@ struct plan {
 int plan_make(struct plan *plan, const struct job *job, struct findings *findings,
 	      struct error *error);
 
+/* A task to be, with borrowed texts. */
+struct plan_entry {
+	const struct probe *probe;
+	const char *name, *subject, *why;
+	enum task_kind kind;
+	unsigned int deadline_ms;
+};
+
 /* For a probe's plan(): adds a task; texts are copied. */
-void plan_add(struct plan *plan, const struct probe *probe, const char *name, const char *subject,
-	      enum task_kind kind, const char *why, unsigned int deadline_ms);
+void plan_add(struct plan *plan, const struct plan_entry *entry);
 void plan_release(struct plan *plan);
 
 /* "promise", "cache", "advice". */

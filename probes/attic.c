@@ -49,8 +49,14 @@ static void plan(const struct job *job, struct plan *plan)
 	subject = endpoint_display(endpoint);
 	why = mem_format("cache %s, from %s", endpoint->cache ? endpoint->cache : "(none)",
 			 endpoint->source);
-	plan_add(plan, &probe_attic, "attic", subject,
-		 endpoint->is_promise ? TASK_PROMISE : TASK_CACHE, why, TARGET_DEADLINE_MS);
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &probe_attic,
+			       .name = "attic",
+			       .subject = subject,
+			       .kind = endpoint->is_promise ? TASK_PROMISE : TASK_CACHE,
+			       .why = why,
+			       .deadline_ms = TARGET_DEADLINE_MS,
+		       });
 }
 
 static void keep(char *ret, size_t size, const char *text)

@@ -68,6 +68,7 @@ static const struct status_row {
 	{400, 400, "RequestError", FINDING_ATTIC_BAD_HOST},
 	{400, 400, "", FINDING_ATTIC_UNEXPECTED}, /* bad names are never asked for */
 	{400, 400, NULL, FINDING_ATTIC_BAD_NAME},
+	{429, 429, NULL, FINDING_ATTIC_RATE_LIMITED},
 	{500, 599, "", FINDING_ATTIC_NO_BACKEND},
 	{500, 599, NULL, FINDING_ATTIC_SERVER_ERROR},
 	{0, 999, NULL, FINDING_ATTIC_UNEXPECTED},
@@ -131,7 +132,8 @@ static void judge_foreign(struct judge *judge)
 	else if (evidence->kind == ATTIC_ANSWER_OTHER_JSON)
 		note(judge, FINDING_ATTIC_OTHER_JSON, "HTTP 200 with %s", evidence->problem);
 	else
-		note(judge, FINDING_ATTIC_MALFORMED, "HTTP 200: %s", evidence->problem);
+		note(judge, FINDING_ATTIC_MALFORMED,
+		     "HTTP 200 with an answer that cannot be read: %s", evidence->problem);
 }
 
 /* Whether a configuration came. */
@@ -178,8 +180,9 @@ static void judge_other_key(struct judge *judge, const struct nix_key *shown)
 		note(judge, FINDING_ATTIC_KEY_NAME, "trusted as \"%s\", shown as \"%s\"",
 		     trusted.name, shown->name);
 	else
-		note(judge, FINDING_ATTIC_KEY_MISMATCH, "trusted %s, shown %s",
-		     judge->evidence->trusted_key, judge->evidence->config.public_key);
+		note(judge, FINDING_ATTIC_KEY_MISMATCH,
+		     "the key to trust is %s, the server shows %s", judge->evidence->trusted_key,
+		     judge->evidence->config.public_key);
 }
 
 static void judge_key(struct judge *judge)

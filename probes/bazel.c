@@ -64,8 +64,14 @@ static void plan(const struct job *job, struct plan *plan)
 		return;
 	subject = endpoint_display(endpoint);
 	why = mem_format("remote cache, from %s", endpoint->source);
-	plan_add(plan, &probe_bazel, "bazel", subject,
-		 endpoint->is_promise ? TASK_PROMISE : TASK_CACHE, why, TARGET_DEADLINE_MS);
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &probe_bazel,
+			       .name = "bazel",
+			       .subject = subject,
+			       .kind = endpoint->is_promise ? TASK_PROMISE : TASK_CACHE,
+			       .why = why,
+			       .deadline_ms = TARGET_DEADLINE_MS,
+		       });
 }
 
 static void keep(char *ret, size_t size, const char *text)

@@ -39,7 +39,14 @@ static void add_task(struct plan *plan, const char *host, const char *why)
 {
 	CLEANUP_FREE char *name = mem_format("dns:%s", host);
 
-	plan_add(plan, &probe_dns, name, host, TASK_ADVICE, why, TARGET_DEADLINE_MS);
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &probe_dns,
+			       .name = name,
+			       .subject = host,
+			       .kind = TASK_ADVICE,
+			       .why = why,
+			       .deadline_ms = TARGET_DEADLINE_MS,
+		       });
 }
 
 static void plan(const struct job *job, struct plan *plan)

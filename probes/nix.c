@@ -15,18 +15,26 @@ extern const struct probe probe_nix;
 static void plan(const struct job *job, struct plan *plan)
 {
 	const struct lane *lane = &job->lane;
+	struct plan_entry entry = {
+		.probe = &probe_nix,
+		.name = "nix",
+		.subject = "/nix",
+		.kind = TASK_ADVICE,
+		.deadline_ms = DEADLINE_MS,
+	};
 
 	/* A lane that promises nothing about Nix, and has no cache for it, pays nothing for it. */
-	if (job->required & LANE_NIX)
-		plan_add(plan, &probe_nix, "nix", "/nix", TASK_PROMISE,
-			 lane->promises & LANE_NIX ? "the lane promises nix" : "nix is required",
-			 DEADLINE_MS);
-	else if (lane->promises & LANE_ATTIC)
-		plan_add(plan, &probe_nix, "nix", "/nix", TASK_ADVICE,
-			 "the lane has a cache for nix", DEADLINE_MS);
-	else if (lane->status == LANE_STATUS_UNKNOWN)
-		plan_add(plan, &probe_nix, "nix", "/nix", TASK_ADVICE,
-			 "good to know where the lane is unknown", DEADLINE_MS);
+	if (job->required & LANE_NIX) {
+		entry.kind = TASK_PROMISE;
+		entry.why = lane->promises & LANE_NIX ? "the lane promises nix" : "nix is required";
+	} else if (lane->promises & LANE_ATTIC) {
+		entry.why = "the lane has a cache for nix";
+	} else if (lane->status == LANE_STATUS_UNKNOWN) {
+		entry.why = "good to know where the lane is unknown";
+	} else {
+		return;
+	}
+	plan_add(plan, &entry);
 }
 
 static void run(const struct job *job, const struct task *task, struct channel *channel)

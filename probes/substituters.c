@@ -27,8 +27,14 @@ extern const struct probe probe_substituters;
 static void plan(const struct job *job, struct plan *plan)
 {
 	if ((job->required | job->lane.promises) & (LANE_NIX | LANE_ATTIC))
-		plan_add(plan, &probe_substituters, "substituters", "", TASK_CACHE,
-			 "a dead cache in Nix's own list stalls every command", TARGET_DEADLINE_MS);
+		plan_add(plan, &(struct plan_entry){
+				       .probe = &probe_substituters,
+				       .name = "substituters",
+				       .subject = "",
+				       .kind = TASK_CACHE,
+				       .why = "a dead cache in Nix's own list stalls every command",
+				       .deadline_ms = TARGET_DEADLINE_MS,
+			       });
 }
 
 /* ---- judge */

@@ -12,7 +12,14 @@ static void system_plan(const struct job *job, struct plan *plan)
 	const char *why = job->required & LANE_HEAVY ? "every lane; heavy is a promise about memory"
 						     : "every lane";
 
-	plan_add(plan, &probe_system, "system", "", TASK_PROMISE, why, DEADLINE_MS);
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &probe_system,
+			       .name = "system",
+			       .subject = "",
+			       .kind = TASK_PROMISE,
+			       .why = why,
+			       .deadline_ms = DEADLINE_MS,
+		       });
 }
 
 static void system_run(const struct job *job, const struct task *task, struct channel *channel)

@@ -60,8 +60,14 @@ static void add_task(struct plan *plan, const struct tool *tool, const char *why
 	/* Nix itself is proven by a probe of its own. */
 	bool is_nix = strcmp(tool->name, "nix") == 0;
 
-	plan_add(plan, &probe_toolchain, name, tool->shown, is_nix ? TASK_ADVICE : TASK_PROMISE,
-		 why, TOOL_TIMEOUT_MS + 2 * MARGIN_MS);
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &probe_toolchain,
+			       .name = name,
+			       .subject = tool->shown,
+			       .kind = is_nix ? TASK_ADVICE : TASK_PROMISE,
+			       .why = why,
+			       .deadline_ms = TOOL_TIMEOUT_MS + 2 * MARGIN_MS,
+		       });
 }
 
 static bool is_expected(const struct expectations *expect, const char *name)

@@ -45,14 +45,46 @@ static void make_plan(struct sample *sample)
 {
 	struct plan *plan = &sample->plan;
 
-	plan_add(plan, &nix, "nix", "/nix/var/nix/daemon-socket/socket", TASK_PROMISE,
-		 "lane tinyland-nix promises nix", 2000);
-	plan_add(plan, &dns, "dns:attic.nix-cache.svc.cluster.local",
-		 "attic.nix-cache.svc.cluster.local", TASK_ADVICE, "host of a cache", 2500);
-	plan_add(plan, &dns, "dns:bazel-cache.nix-cache.svc.cluster.local",
-		 "bazel-cache.nix-cache.svc.cluster.local", TASK_ADVICE, "host of a cache", 2500);
-	plan_add(plan, &attic, "attic", ATTIC_URL "/main", TASK_CACHE, "cache of the lane", 2500);
-	plan_add(plan, &bazel, "bazel", BAZEL_URL, TASK_CACHE, "cache of the lane", 2500);
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &nix,
+			       .name = "nix",
+			       .subject = "/nix/var/nix/daemon-socket/socket",
+			       .kind = TASK_PROMISE,
+			       .why = "lane tinyland-nix promises nix",
+			       .deadline_ms = 2000,
+		       });
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &dns,
+			       .name = "dns:attic.nix-cache.svc.cluster.local",
+			       .subject = "attic.nix-cache.svc.cluster.local",
+			       .kind = TASK_ADVICE,
+			       .why = "host of a cache",
+			       .deadline_ms = 2500,
+		       });
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &dns,
+			       .name = "dns:bazel-cache.nix-cache.svc.cluster.local",
+			       .subject = "bazel-cache.nix-cache.svc.cluster.local",
+			       .kind = TASK_ADVICE,
+			       .why = "host of a cache",
+			       .deadline_ms = 2500,
+		       });
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &attic,
+			       .name = "attic",
+			       .subject = ATTIC_URL "/main",
+			       .kind = TASK_CACHE,
+			       .why = "cache of the lane",
+			       .deadline_ms = 2500,
+		       });
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &bazel,
+			       .name = "bazel",
+			       .subject = BAZEL_URL,
+			       .kind = TASK_CACHE,
+			       .why = "cache of the lane",
+			       .deadline_ms = 2500,
+		       });
 }
 
 static void make_run(struct sample *sample)

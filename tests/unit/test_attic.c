@@ -187,7 +187,7 @@ static void answers_that_are_no_configuration(void **state)
 		{404, "NoSuchCache", false, 0, "attic-no-such-cache"},
 		{404, "NotFound", false, 0, "attic-unexpected-status"},
 		{404, NULL, true, 0, "attic-unexpected-status"},
-		{429, NULL, false, 0, "attic-unexpected-status"},
+		{429, NULL, true, 0, "attic-rate-limited"},
 		{500, "InternalServerError", false, 0, "attic-server-error"},
 		{502, NULL, true, 0, "attic-no-backend"},
 		{503, NULL, false, 0, "attic-no-backend"},

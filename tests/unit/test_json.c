@@ -55,8 +55,8 @@ static const struct {
 	{"\"\xed\xa0\x80\"", ":1:2: invalid UTF-8"},
 	{"\"\xc3\xbc\" x", ":1:5: text after"}, /* columns are code points */
 	{"\xef\xbb\xbf{}", ":1:1: expected a value"},
-	{"{\"a\":1,\"b\":{},\"a\":2}", ": the key \"a\" occurs twice"},
-	{"{\"x\":[{\"k\":1,\"\\u006b\":2}]}", ": the key \"k\" occurs twice"},
+	{"{\"a\":1,\"b\":{},\"a\":2}", ": /a: this key occurs twice"},
+	{"{\"x\":[{\"k\":1,\"\\u006b\":2}]}", ": /x/0/k: this key occurs twice"},
 };
 
 static void only_json_is_read(void **state)

@@ -27,7 +27,8 @@
 #define END "# spinup end"
 #define FALLBACK BEGIN "fallback = true\n" END
 #define BOTH                                                                                       \
-	BEGIN "fallback = true\nextra-substituters = " URL "\nextra-trusted-public-keys = " KEY "\n" END
+	BEGIN "fallback = true\nextra-substituters = " URL "\nextra-trusted-public-keys = " KEY    \
+	      "\n" END
 #define OURS BEGIN "extra-substituters = " URL "\nextra-trusted-public-keys = " KEY "\n" END
 
 /* "nix.state=daemon"; "+nix.conf…=a b" is a list, "?attic…=1" a boolean. */
@@ -139,7 +140,8 @@ static const struct config_case cases[] = {
 	  "+nix.conf.trusted_substituters=" URL "/?priority=30",
 	  "+nix.conf.daemon_trusted_public_keys=" KEY, PROVEN},
 	 {NULL},
-	 BEGIN "fallback = true\n" "extra-substituters = " URL "/?priority=30\n" END,
+	 BEGIN "fallback = true\n"
+	       "extra-substituters = " URL "/?priority=30\n" END,
 	 ""},
 	{"untrusted, the key is missing",
 	 {UNTRUSTED, "+nix.conf.substituters=" DEFAULT " " URL,
@@ -166,8 +168,8 @@ static const struct config_case cases[] = {
 	 {TRUSTED, "+nix.conf.substituters=" DEFAULT,
 	  "+nix.conf.trusted_public_keys=" NIXOS " " RETIRED, PROVEN},
 	 {NULL},
-	 BEGIN "fallback = true\n" "extra-substituters = " URL "\ntrusted-public-keys = " KEY " " NIXOS
-		  "\n" END,
+	 BEGIN "fallback = true\n"
+	       "extra-substituters = " URL "\ntrusted-public-keys = " KEY " " NIXOS "\n" END,
 	 "nix-key-replaced "},
 	{"a list that cannot be written",
 	 {TRUSTED, "+nix.conf.substituters=" URL,
@@ -180,12 +182,14 @@ static const struct config_case cases[] = {
 	{"a dead Attic that is listed is left out",
 	 {TRUSTED, "+nix.conf.substituters=" URL "?priority=10 " DEFAULT, "?attic.is_usable=0"},
 	 {NULL},
-	 BEGIN "fallback = true\n" "substituters = " DEFAULT "\n" END,
+	 BEGIN "fallback = true\n"
+	       "substituters = " DEFAULT "\n" END,
 	 "nix-substituters-reduced "},
 	{"even by an untrusted user",
 	 {UNTRUSTED, "+nix.conf.substituters=" URL, "?attic.is_usable=0"},
 	 {NULL},
-	 BEGIN "fallback = true\n" "substituters =\n" END,
+	 BEGIN "fallback = true\n"
+	       "substituters =\n" END,
 	 "nix-substituters-reduced "},
 	{"another cache of the same server has its own proof",
 	 {TRUSTED, "+nix.conf.substituters=" SERVER "/other " DEFAULT, "?attic.is_usable=0"},

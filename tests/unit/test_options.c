@@ -19,7 +19,7 @@ static void a_flag_wins_over_its_variable(void **state)
 {
 	static const char *const argv[] = {"--label", "tinyland-nix", "--deadline=3", NULL};
 	char *environment[] = {"SPINUP_LABEL=other", "SPINUP_ATTIC=http://a", "SPINUP_DEADLINE=9",
-			       "SPINUP_STRICT=true", "SPINUP_CONTRACT=", NULL};
+			       "SPINUP_STRICT=true", "SPINUP_CONTRACT=",      NULL};
 	struct options options;
 	struct error error = {0};
 

@@ -132,17 +132,19 @@ static void bad_frames_are_refused(void **state)
 	} frames[] = {
 		{FRAME(0, 0, "x")},
 		{FRAME(5, 0, "x")},
-		{FRAME(2, 0, "\xff\xff" "s\0d\0r")},                /* no such finding */
-		{FRAME(2, 0, "\0")},                                /* cut before the ID's end */
-		{FRAME(2, 0, "\0\0only a subject")},                /* texts missing */
-		{FRAME(3, 0, "\0other.key\0x")},                    /* not this probe's key */
-		{FRAME(3, 0, "\0probe\0x")},                        /* the bare name */
-		{FRAME(3, 0, "\0probe.BAD\0x")},                    /* not a key */
-		{FRAME(3, 0, "\0probe.key")},                       /* the key does not end */
-		{FRAME(3, 0, "\x09probe.key\0x")},                  /* no such type */
-		{FRAME(3, 0, "\x01probe.key\0\1\0\0")},             /* a number cut short */
-		{FRAME(3, 0, "\x02probe.key\0\2\0\0\0\0\0\0\0")},   /* neither true nor false */
-		{FRAME(4, 0, "\x09")},                              /* no such sandbox level */
+		{FRAME(2, 0,
+		       "\xff\xff"
+		       "s\0d\0r")},                               /* no such finding */
+		{FRAME(2, 0, "\0")},                              /* cut before the ID's end */
+		{FRAME(2, 0, "\0\0only a subject")},              /* texts missing */
+		{FRAME(3, 0, "\0other.key\0x")},                  /* not this probe's key */
+		{FRAME(3, 0, "\0probe\0x")},                      /* the bare name */
+		{FRAME(3, 0, "\0probe.BAD\0x")},                  /* not a key */
+		{FRAME(3, 0, "\0probe.key")},                     /* the key does not end */
+		{FRAME(3, 0, "\x09probe.key\0x")},                /* no such type */
+		{FRAME(3, 0, "\x01probe.key\0\1\0\0")},           /* a number cut short */
+		{FRAME(3, 0, "\x02probe.key\0\2\0\0\0\0\0\0\0")}, /* neither true nor false */
+		{FRAME(4, 0, "\x09")},                            /* no such sandbox level */
 	};
 
 	(void)state;

@@ -20,12 +20,10 @@ static void no_plan(const struct job *job, struct plan *plan)
 }
 
 #define PROBE(function)                                                                            \
-	{.name = "test",                                                                           \
-	 .summary = "",                                                                            \
-	 .sandbox = SANDBOX_TOOL,                                                                  \
-	 .enters_sandbox_itself = true,                                                            \
-	 .plan = no_plan,                                                                          \
-	 .run = function}
+	{                                                                                          \
+		.name = "test", .summary = "", .sandbox = SANDBOX_TOOL,                            \
+		.enters_sandbox_itself = true, .plan = no_plan, .run = function                    \
+	}
 
 static void speak(const struct job *job, const struct task *task, struct channel *channel)
 {
@@ -114,7 +112,14 @@ static void each_end_is_told_apart(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(probes); i++)
-		plan_add(&plan, &probes[i], "name", "subject", TASK_PROMISE, "why", 300);
+		plan_add(&plan, &(struct plan_entry){
+					.probe = &probes[i],
+					.name = "name",
+					.subject = "subject",
+					.kind = TASK_PROMISE,
+					.why = "why",
+					.deadline_ms = 300,
+				});
 	run_all(&run, &plan, 5000);
 	for (size_t i = 0; i < COUNT(probes); i++)
 		assert_int_equal(run.results[i].end, ends[i]);
@@ -124,7 +129,8 @@ static void each_end_is_told_apart(void **state)
 	/* One finding of the one that spoke, one of the runner for each other end. */
 	assert_int_equal(run.findings.count, COUNT(probes));
 	assert_non_null(findings_find(&run.findings, FINDING_TASK_TIMEOUT));
-	assert_non_null(strstr(findings_find(&run.findings, FINDING_TASK_TIMEOUT)->detail, "hanging"));
+	assert_non_null(
+		strstr(findings_find(&run.findings, FINDING_TASK_TIMEOUT)->detail, "hanging"));
 	assert_non_null(findings_find(&run.findings, FINDING_TASK_SANDBOX));
 	assert_non_null(findings_find(&run.findings, FINDING_TASK_BROKEN));
 	run_release(&run);
@@ -139,7 +145,14 @@ static void the_phase_deadline_bounds_all(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		plan_add(&plan, &probe, "name", "", TASK_PROMISE, "why", 600000);
+		plan_add(&plan, &(struct plan_entry){
+					.probe = &probe,
+					.name = "name",
+					.subject = "",
+					.kind = TASK_PROMISE,
+					.why = "why",
+					.deadline_ms = 600000,
+				});
 	run_all(&run, &plan, 100);
 	for (size_t i = 0; i < plan.count; i++)
 		assert_int_equal(run.results[i].end, TASK_END_TIMEOUT);
@@ -154,7 +167,14 @@ static void nothing_is_left_behind(void **state)
 	struct run run = {0};
 
 	(void)state;
-	plan_add(&plan, &probe, "name", "", TASK_PROMISE, "why", 200);
+	plan_add(&plan, &(struct plan_entry){
+				.probe = &probe,
+				.name = "name",
+				.subject = "",
+				.kind = TASK_PROMISE,
+				.why = "why",
+				.deadline_ms = 200,
+			});
 	run_all(&run, &plan, 5000);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	run_release(&run);

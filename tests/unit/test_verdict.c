@@ -38,8 +38,16 @@ static void weighed_by_what_the_task_is(void **state)
 
 		memset(&job, 0, sizeof(job));
 		job.options = &options;
-		plan_add(&plan, &probe, "name", "", rows[i].kind, "", 1);
-		findings_add(&findings, FINDING_TASK_SILENT, "test", "", "")->severity = SEVERITY_OK;
+		plan_add(&plan, &(struct plan_entry){
+					.probe = &probe,
+					.name = "name",
+					.subject = "",
+					.kind = rows[i].kind,
+					.why = "",
+					.deadline_ms = 1,
+				});
+		findings_add(&findings, FINDING_TASK_SILENT, "test", "", "")->severity =
+			SEVERITY_OK;
 		findings_add(&findings, FINDING_TASK_CRASHED, "test", "", "")->severity =
 			rows[i].severity;
 		findings.items[1].task_index = 0;
@@ -74,9 +82,9 @@ static void the_surface_decides_the_mode(void **state)
 		enum mode mode;
 		int status;
 	} rows[] = {
-		{SURFACE_LOCAL, MODE_DEFAULT, 1},      {SURFACE_STEP, MODE_DEFAULT, 1},
-		{SURFACE_HOOK, MODE_DEFAULT, 0},       {SURFACE_ENTRYPOINT, MODE_DEFAULT, 0},
-		{SURFACE_STEP, MODE_WARN, 0},          {SURFACE_HOOK, MODE_ENFORCE, 1},
+		{SURFACE_LOCAL, MODE_DEFAULT, 1}, {SURFACE_STEP, MODE_DEFAULT, 1},
+		{SURFACE_HOOK, MODE_DEFAULT, 0},  {SURFACE_ENTRYPOINT, MODE_DEFAULT, 0},
+		{SURFACE_STEP, MODE_WARN, 0},     {SURFACE_HOOK, MODE_ENFORCE, 1},
 	};
 
 	(void)state;
