@@ -210,8 +210,8 @@ static int write_report_file(const struct result *result, struct error *error)
 
 	if (make_report(result, &out, error) < 0)
 		return -1;
-	return private_file_replace(result->job->options->report_path, 0644, out.data, out.length,
-				    error);
+	return private_file_put(result->job->options->report_path, 0644, out.data, out.length,
+				error);
 }
 
 static int write_json(const struct result *result, struct error *error)

@@ -4,8 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/cleanup.h"
+#include "agent/command.h"
 #include "agent/job.h"
 #include "agent/mem.h"
 #include "agent/redact.h"
@@ -14,12 +16,27 @@
 
 #define DISPLAY_MAX_BYTES 65536u
 
-static char **list_add(char **list, const char *text)
+static size_t list_length(char *const *list)
 {
 	size_t count = 0;
 
 	while (list && list[count])
 		count++;
+	return count;
+}
+
+static bool list_contains(char *const *list, const char *text)
+{
+	for (; list && *list; list++)
+		if (strcmp(*list, text) == 0)
+			return true;
+	return false;
+}
+
+static char **list_add(char **list, const char *text)
+{
+	size_t count = list_length(list);
+
 	list = mem_grow(list, count + 2, sizeof(*list));
 	list[count] = mem_strdup(text);
 	list[count + 1] = NULL;
@@ -93,8 +110,15 @@ void environment_add_secret(struct environment *environment, const char *name, c
 {
 	struct variable *row = find(environment, name);
 
-	if (row && secret && *secret)
+	if (!row || !secret || !*secret || list_contains(row->secrets, secret))
+		return;
+	if (list_length(row->secrets) <= VARIABLE_MAX_SECRETS) /* one more tells that it is full */
 		row->secrets = list_add(row->secrets, secret);
+}
+
+bool variable_has_too_many_secrets(const struct variable *variable)
+{
+	return list_length(variable->secrets) > VARIABLE_MAX_SECRETS;
 }
 
 // NOLINTNEXTLINE(readability-function-size): each argument is plain at its two callers
@@ -120,10 +144,8 @@ void environment_add_file(struct environment *environment, const char *variable,
 
 void environment_add_path(struct environment *environment, const char *directory)
 {
-	for (size_t i = 0; environment->path_entries && environment->path_entries[i]; i++)
-		if (strcmp(environment->path_entries[i], directory) == 0)
-			return;
-	environment->path_entries = list_add(environment->path_entries, directory);
+	if (!list_contains(environment->path_entries, directory))
+		environment->path_entries = list_add(environment->path_entries, directory);
 }
 
 void environment_drop(struct environment *environment, const char *name)
@@ -153,12 +175,30 @@ void environment_release(struct environment *environment)
 	*environment = (struct environment){0};
 }
 
+static bool ends_in_slash(const char *path)
+{
+	return *path && path[strlen(path) - 1] == '/';
+}
+
+/* DIRECTORY is named as a person names it: relative to where he stands. */
+static char *path_below(const char *directory, const char *name)
+{
+	CLEANUP_FREE char *here = *directory == '/' ? mem_strdup("") : getcwd(NULL, 0);
+
+	if (!here)
+		return NULL;
+	return mem_format("%s%s%s%s%s", here, *here ? "/" : "", directory,
+			  ends_in_slash(directory) ? "" : "/", name);
+}
+
 char *environment_file_path(const struct job *job, const char *name)
 {
 	const char *temp = job->context.temp;
-	bool has_slash = *temp && temp[strlen(temp) - 1] == '/';
+	const char *directory = job->options->write_files;
 
-	return mem_format("%s%sspinup/%s", temp, has_slash ? "" : "/", name);
+	if (job->options->command == COMMAND_ENV)
+		return directory ? path_below(directory, name) : NULL;
+	return mem_format("%s%sspinup/%s", temp, ends_in_slash(temp) ? "" : "/", name);
 }
 
 bool environment_can_mask(const struct job *job)

@@ -41,6 +41,11 @@ void environment_compose(struct environment *ret, const struct job *job, const s
 			 struct findings *findings);
 void environment_release(struct environment *environment);
 
+/* The last check, of environment_compose itself: drops what a GITHUB_ENV cannot hold and what holds
+ * secrets that nobody would hide, and says so. */
+void environment_check(struct environment *environment, const struct job *job,
+		       struct findings *findings);
+
 /* What became of a cache in this run. */
 enum cache_fate {
 	CACHE_UNTOUCHED, /* nothing was tried (none chosen, or skipped): nothing is written */
@@ -71,12 +76,17 @@ void environment_drop(struct environment *environment, const char *name);
 
 const struct variable *environment_find(const struct environment *environment, const char *name);
 
-/* RUNNER_TEMP/spinup/NAME, where emit writes the files of ours; the caller frees. */
+/* Where emit writes the file NAME of ours: RUNNER_TEMP/spinup/NAME, or in the directory of `env
+ * --write-files`. NULL: `env` without it writes none. The caller frees. */
 char *environment_file_path(const struct job *job, const char *name);
 
 /* Whether the runner hides what it is told to hide: in a real runner's step or hook. Elsewhere the
  * line would be the leak. */
 bool environment_can_mask(const struct job *job);
+
+/* Every text that is shown is searched for each secret: a value of thousands would hold the run up. */
+#define VARIABLE_MAX_SECRETS 64u
+bool variable_has_too_many_secrets(const struct variable *variable);
 
 /* The value as it may be shown: secrets are "***", URLs lose their passwords; the caller frees. */
 char *variable_display(const struct variable *variable);

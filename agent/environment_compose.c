@@ -122,19 +122,28 @@ static void compose_own(struct environment *environment, const struct job *job)
 
 	if (is_name(job->lane.label) && strlen(job->lane.label) <= LABEL_MAX_BYTES)
 		environment_set(environment, "SPINUP_LANE", job->lane.label, job->identity.source);
-	if (is_job)
+	if (is_job && report)
 		environment_set(environment, "SPINUP_REPORT_PATH", report, "spinup");
 }
 
+/* A name that stands for a file goes where the file goes, or nowhere. */
 static void settle_paths(struct environment *environment, const struct job *job)
 {
-	for (size_t i = 0; i < environment->count; i++) {
-		struct variable *variable = &environment->variables[i];
+	size_t i = 0;
 
-		if (!variable->file)
+	while (i < environment->count) {
+		struct variable *variable = &environment->variables[i];
+		char *path = variable->file ? environment_file_path(job, variable->file) : NULL;
+
+		if (variable->file && !path) {
+			environment_drop(environment, variable->name);
 			continue;
-		free(variable->value);
-		variable->value = environment_file_path(job, variable->file);
+		}
+		if (path) {
+			free(variable->value);
+			variable->value = path;
+		}
+		i++;
 	}
 }
 
@@ -160,6 +169,11 @@ static bool passes(const struct variable *variable, const struct job *job,
 			      "left out: %s", problem);
 		return false;
 	}
+	if (variable_has_too_many_secrets(variable)) {
+		findings_note(findings, FINDING_SECRET_LEFT_OUT, variable->name,
+			      "left out: it holds more than %u secrets", VARIABLE_MAX_SECRETS);
+		return false;
+	}
 	if (can_mask_all(variable, is_listening))
 		return true;
 	findings_note(findings, FINDING_SECRET_LEFT_OUT, variable->name, "left out: %s",
@@ -168,8 +182,8 @@ static bool passes(const struct variable *variable, const struct job *job,
 	return false;
 }
 
-static void check_all(struct environment *environment, const struct job *job,
-		      struct findings *findings)
+void environment_check(struct environment *environment, const struct job *job,
+		       struct findings *findings)
 {
 	size_t i = 0;
 
@@ -192,5 +206,5 @@ void environment_compose(struct environment *ret, const struct job *job, const s
 	nix_config_compose(ret, job, run, findings);
 	compose_own(ret, job);
 	settle_paths(ret, job);
-	check_all(ret, job, findings);
+	environment_check(ret, job, findings);
 }

@@ -6,9 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/cleanup.h"
 #include "agent/command.h"
 #include "agent/error.h"
 #include "agent/options.h"
+#include "agent/text.h"
 
 /* A caller that closed 0, 1 or 2 must not find our files under those numbers. */
 static void fill_stdio(void)
@@ -56,6 +58,15 @@ static int dispatch(const struct command *command, char **argv, char *const *env
 	return status;
 }
 
+/* A message repeats words of the caller's, which may come from the job: it stays one plain line. */
+static int complain(const struct error *error)
+{
+	CLEANUP_FREE char *message = text_cleaned(error->message, sizeof(error->message));
+
+	(void)fprintf(stderr, "spinup: %s\n", message);
+	return (int)error->code;
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
@@ -69,11 +80,10 @@ int main(int argc, char **argv)
 	if (command)
 		status = dispatch(command, argc > 1 ? argv + 2 : argv + 1, environ, &error);
 	else
-		error_set(&error, ERROR_USAGE, "there is no such command; see `spinup help`");
-	if (status < 0) {
-		(void)fprintf(stderr, "spinup: %s\n", error.message);
-		status = (int)error.code;
-	}
+		error_set(&error, ERROR_USAGE, "%.64s: there is no such command; see `spinup help`",
+			  argv[1]);
+	if (status < 0)
+		status = complain(&error);
 	if (fflush(stdout) != 0 && status == 0) {
 		(void)fputs("spinup: standard output could not be written\n", stderr);
 		status = ERROR_AGENT;

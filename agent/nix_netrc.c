@@ -99,6 +99,8 @@ void nix_netrc_compose(struct environment *environment, const struct job *job,
 	if (!is_wanted(job, run))
 		return;
 	path = environment_file_path(job, FILE_NAME);
+	if (!path)
+		return; /* the user's own netrc would be lost for a file that nobody writes */
 	if (!can_stand_in_configuration(path)) {
 		findings_note(findings, FINDING_NIX_NETRC_NOT_SET, path,
 			      "the path %s cannot stand in Nix's configuration", path);

@@ -159,7 +159,7 @@ static int store(struct options *options, const struct option_row *row, const ch
 	case OPTION_SWITCH:
 		return store_switch(target, name, value, error);
 	case OPTION_TRUE:
-		*(bool *)target |= strcmp(value, "true") == 0;
+		*(bool *)target = strcmp(value, "true") == 0;
 		return 0;
 	case OPTION_NAMES:
 		return store_names(options, row, value, error);
@@ -272,18 +272,28 @@ static const char *variable_value(char *const *environment, const char *name)
 	return NULL;
 }
 
+/* Whether ROW's value was given already, also by another row that fills the same field. */
+static bool is_given(const struct option_row *row, const bool *seen)
+{
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		if (seen[i] && rows[i].offset == row->offset)
+			return true;
+	return false;
+}
+
 static int take_variables(struct options *options, const struct command *command,
-			  char *const *environment, const bool *seen, struct error *error)
+			  char *const *environment, bool *seen, struct error *error)
 {
 	for (size_t i = 0; i < ROW_COUNT; i++) {
 		const struct option_row *row = &rows[i];
 		const char *value;
 
-		if (!row->variable || seen[i] || !(row->commands & command->bit))
+		if (!row->variable || is_given(row, seen) || !(row->commands & command->bit))
 			continue;
 		value = variable_value(environment, row->variable);
 		if (!value)
 			continue;
+		seen[i] = true;
 		store_source(options, row, row->variable);
 		if (store(options, row, row->variable, value, error) < 0)
 			return -1;
@@ -296,7 +306,7 @@ int options_parse(struct options *options, const struct command *command, char *
 {
 	bool seen[ROW_COUNT] = {false};
 
-	*options = (struct options){.deadline_ms = DEFAULT_DEADLINE_MS};
+	*options = (struct options){.command = command->bit, .deadline_ms = DEFAULT_DEADLINE_MS};
 	if (take_flags(options, command, argv, seen, error) < 0)
 		return -1;
 	if (options->is_help)

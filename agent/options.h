@@ -15,6 +15,7 @@ enum env_format { ENV_FORMAT_SH, ENV_FORMAT_GITHUB, ENV_FORMAT_DOTENV, ENV_FORMA
 
 /* Strings borrow from argv and the environment, or from owned. NULL means not given. */
 struct options {
+	unsigned int command; /* enum command_bit: what they were given to */
 	const char *label;
 	const char *contract_path;
 	const char *expect_path;

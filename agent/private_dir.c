@@ -158,13 +158,6 @@ int private_dir_write(const struct private_dir *directory, const char *name, con
 		directory->path, name, strerror(errno));
 }
 
-static int write_as_it_is(const char *path, const void *bytes, size_t length)
-{
-	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-
-	return fd < 0 ? -1 : write_all(fd, bytes, length);
-}
-
 int private_file_replace(const char *path, mode_t mode, const void *bytes, size_t length,
 			 struct error *error)
 {
@@ -174,17 +167,36 @@ int private_file_replace(const char *path, mode_t mode, const void *bytes, size_
 	CLEANUP_CLOSE int directory =
 		open(folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct new_file file = {.directory = directory, .name = name, .mode = mode};
-	struct stat status;
-	int result = -1;
 
-	if (directory >= 0 && fstatat(directory, name, &status, 0) == 0 && !S_ISREG(status.st_mode))
-		result = write_as_it_is(path, bytes, length);
-	else if (directory >= 0)
-		result = write_and_rename(&file, bytes, length);
-	if (result == 0)
+	if (directory >= 0 && write_and_rename(&file, bytes, length) == 0)
 		return 0;
 	return error_set(error, ERROR_AGENT,
 			 "%s cannot be written: %s; its directory must exist and be writable for "
 			 "this user, and have space",
+			 path, strerror(errno));
+}
+
+/* Without O_NONBLOCK a pipe that nobody reads would be waited for here, for good. */
+static int write_as_it_is(const char *path, const void *bytes, size_t length)
+{
+	CLEANUP_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+	if (fd < 0 || fcntl(fd, F_SETFL, 0) < 0)
+		return -1;
+	return write_all(fd, bytes, length);
+}
+
+int private_file_put(const char *path, mode_t mode, const void *bytes, size_t length,
+		     struct error *error)
+{
+	struct stat status;
+
+	if (stat(path, &status) < 0 || S_ISREG(status.st_mode))
+		return private_file_replace(path, mode, bytes, length, error);
+	if (write_as_it_is(path, bytes, length) == 0)
+		return 0;
+	return error_set(error, ERROR_AGENT,
+			 "%s is no regular file, and cannot be written as it is: %s; a pipe must "
+			 "have its reader by now",
 			 path, strerror(errno));
 }

@@ -26,7 +26,12 @@ void private_dir_close(struct private_dir *directory);
 int private_dir_write(const struct private_dir *directory, const char *name, const void *bytes,
 		      size_t length, struct error *error);
 
-/* The same for any PATH of this process (not below --root) that the operator names, with MODE.
- * A PATH that is there and is no regular file (a pipe, /dev/stdout) is written to as it is. */
+/* The same for any PATH of this process (not below --root) that the operator names, with MODE. A link
+ * or a pipe that somebody has put there is replaced. */
 int private_file_replace(const char *path, mode_t mode, const void *bytes, size_t length,
 			 struct error *error);
+
+/* The same for what anyone may read: a PATH that is there and is no regular file (a pipe that is
+ * being read, /dev/stdout) is written to as it is. */
+int private_file_put(const char *path, mode_t mode, const void *bytes, size_t length,
+		     struct error *error);

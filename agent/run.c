@@ -24,8 +24,10 @@
 #include "agent/task_process.h"
 #include "probes/table.h"
 
-/* After its pipe's end a process is gone within microseconds; one that is not is stuck. */
-#define REAP_GRACE_US 100000
+/* After its pipe's end a process is gone within microseconds, but a pod out of its CPU quota stands
+ * still for a tenth of a second at a time. One that was killed has its verdict already. */
+#define END_GRACE_US 1000000
+#define KILL_GRACE_US 100000
 
 enum worker_state { WORKER_IDLE, WORKER_TALKING, WORKER_ENDING, WORKER_GONE };
 
@@ -71,10 +73,10 @@ const char *task_end_name(enum task_end end)
 }
 
 /* In the child: the pipes of the tasks that were started before are none of its business. */
-static void leave_the_crew(const struct crew *crew, size_t index, int own_end)
+static void leave_the_crew(const struct crew *crew, int own_end)
 {
 	close(own_end);
-	for (size_t i = 0; i < index; i++)
+	for (size_t i = 0; i < crew->count; i++)
 		if (crew->workers[i].fd >= 0)
 			close(crew->workers[i].fd);
 }
@@ -97,7 +99,7 @@ static void start(struct crew *crew, size_t index, struct run *run)
 	}
 	worker->pid = fork();
 	if (worker->pid == 0) {
-		leave_the_crew(crew, index, pipe_fds[0]);
+		leave_the_crew(crew, pipe_fds[0]);
 		task_process(crew->job, task, crew->sandbox, pipe_fds[1]);
 	}
 	close(pipe_fds[1]);
@@ -118,12 +120,48 @@ static void start(struct crew *crew, size_t index, struct run *run)
 		worker->deadline_us = crew->phase_end_us;
 }
 
+/* Starts the tasks whose sandbox is PROFILE; what only they need is made ready just before. */
+static void start_profile(struct crew *crew, enum sandbox_profile profile, struct run *run)
+{
+	bool is_ready = false;
+
+	for (size_t i = 0; i < crew->count; i++) {
+		if (crew->workers[i].result->task->probe->sandbox != profile)
+			continue;
+		if (!is_ready && profile == SANDBOX_NETWORK) {
+			digest_initialise();
+			http_initialise();
+		}
+		if (!is_ready)
+			sandbox_prepare(crew->sandbox, profile);
+		is_ready = true;
+		start(crew, i, run);
+	}
+}
+
+/* Who waits for others goes first, so that its filter's compilation is the only one it waits for. */
+static void start_all(struct crew *crew, struct run *run)
+{
+	static const enum sandbox_profile order[] = {
+		SANDBOX_DAEMON,
+		SANDBOX_TOOL,
+		SANDBOX_NETWORK,
+		SANDBOX_FILES,
+	};
+
+	_Static_assert(sizeof(order) / sizeof(order[0]) == SANDBOX_PROFILE_COUNT, "one is missing");
+	for (size_t i = 0; i < SANDBOX_PROFILE_COUNT; i++)
+		start_profile(crew, order[i], run);
+}
+
 static void begin_ending(struct worker *worker)
 {
+	bool is_killed = worker->verdict != TASK_END_DONE;
+
 	close(worker->fd);
 	worker->fd = -1;
 	worker->state = WORKER_ENDING;
-	worker->deadline_us = run_clock_us() + REAP_GRACE_US;
+	worker->deadline_us = run_clock_us() + (is_killed ? KILL_GRACE_US : END_GRACE_US);
 }
 
 static void stop(struct worker *worker, enum task_end verdict)
@@ -176,11 +214,14 @@ static void finish(struct worker *worker, const struct run *run, enum task_end e
 /* Reaps without waiting: a process that is stuck in the kernel is left behind. */
 static void try_reap(struct worker *worker, const struct run *run)
 {
+	siginfo_t info = {0};
 	int status = 0;
-	pid_t reaped = waitpid(worker->pid, &status, WNOHANG);
 
-	if (reaped == worker->pid) {
+	/* As long as it is not reaped, its number and its group's are nobody else's. */
+	(void)waitid(P_PID, (id_t)worker->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+	if (info.si_pid == worker->pid) {
 		(void)kill(-worker->pid, SIGKILL); /* what it may have left in its group */
+		(void)waitpid(worker->pid, &status, 0);
 		finish(worker, run, judge_end(worker, status));
 	} else if (run_clock_us() >= worker->deadline_us) {
 		(void)kill(-worker->pid, SIGKILL);
@@ -251,8 +292,7 @@ static void run_crew(struct crew *crew, struct run *run)
 	(void)sigaction(SIGCHLD, &action, &old_action);
 	waiting_mask = old_mask;
 	sigdelset(&waiting_mask, SIGCHLD);
-	for (size_t i = 0; i < crew->count; i++)
-		start(crew, i, run);
+	start_all(crew, run);
 	while (is_busy(crew)) {
 		wait_for_news(crew, polls, &waiting_mask);
 		serve(crew, run);
@@ -320,21 +360,10 @@ static void collect(const struct crew *crew, struct run *run)
 	}
 }
 
-static unsigned int profiles_of(const struct plan *plan)
-{
-	unsigned int profiles = 0;
-
-	for (size_t i = 0; i < plan->count; i++)
-		profiles |= 1u << plan->tasks[i].probe->sandbox;
-	return profiles;
-}
-
 int run_tasks(struct run *run, const struct job *job, const struct plan *plan,
 	      unsigned int all_deadline_ms, struct error *error)
 {
 	struct crew crew = {.job = job, .count = plan->count};
-	unsigned int profiles = profiles_of(plan);
-	unsigned int confined = job->context.root.is_confined ? SANDBOX_WITH_OPENAT2 : 0;
 
 	(void)error;
 	run->started = (int64_t)time(NULL);
@@ -348,11 +377,7 @@ int run_tasks(struct run *run, const struct job *job, const struct plan *plan,
 		crew.workers[i].result = &run->results[i];
 		crew.workers[i].fd = -1;
 	}
-	if (profiles & (1u << SANDBOX_NETWORK)) {
-		digest_initialise();
-		http_initialise();
-	}
-	crew.sandbox = sandbox_prepare(profiles | confined);
+	crew.sandbox = sandbox_new(job->context.root.is_confined);
 	run_crew(&crew, run);
 	collect(&crew, run);
 	sandbox_free(crew.sandbox);

@@ -37,6 +37,7 @@
 
 struct sandbox {
 	struct sock_fprog programs[SANDBOX_PROFILE_COUNT]; /* .filter is NULL where there is none */
+	bool is_openat2_allowed;
 };
 
 /* One rule: what happens to a system call when all comparisons hold. */
@@ -218,28 +219,25 @@ static void export(scmp_filter_ctx filter, struct sock_fprog *ret)
 	ret->filter = TAKE(code);
 }
 
-static void compile(struct sandbox *sandbox, enum sandbox_profile profile, bool is_openat2_allowed)
-{
-	uint32_t otherwise = profile == SANDBOX_TOOL ? ALLOW : SCMP_ACT_KILL_PROCESS;
-	scmp_filter_ctx filter = seccomp_init(otherwise);
-
-	if (!filter)
-		return;
-	if (seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&
-	    fill(filter, 1u << profile, is_openat2_allowed))
-		export(filter, &sandbox->programs[profile]);
-	seccomp_release(filter);
-}
-
-struct sandbox *sandbox_prepare(unsigned int profiles)
+struct sandbox *sandbox_new(bool is_openat2_allowed)
 {
 	struct sandbox *sandbox = mem_alloc(1, sizeof(*sandbox));
 
-	for (unsigned int profile = 0; profile < SANDBOX_PROFILE_COUNT; profile++)
-		if (profiles & 1u << profile)
-			compile(sandbox, (enum sandbox_profile)profile,
-				profiles & SANDBOX_WITH_OPENAT2);
+	sandbox->is_openat2_allowed = is_openat2_allowed;
 	return sandbox;
+}
+
+void sandbox_prepare(struct sandbox *sandbox, enum sandbox_profile profile)
+{
+	uint32_t otherwise = profile == SANDBOX_TOOL ? ALLOW : SCMP_ACT_KILL_PROCESS;
+	scmp_filter_ctx filter;
+
+	if (sandbox->programs[profile].filter || !(filter = seccomp_init(otherwise)))
+		return;
+	if (seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&
+	    fill(filter, 1u << profile, sandbox->is_openat2_allowed))
+		export(filter, &sandbox->programs[profile]);
+	seccomp_release(filter);
 }
 
 void sandbox_free(struct sandbox *sandbox)

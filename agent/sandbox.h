@@ -18,13 +18,13 @@ enum sandbox_level { SANDBOX_LEVEL_NONE, SANDBOX_LEVEL_SECCOMP, SANDBOX_LEVEL_LA
 /* Filters compiled once in the parent, loaded in the children. */
 struct sandbox;
 
-/* A bit beside those of the profiles: readers may call openat2, which --root needs (a filter cannot
- * see what it is asked to open for). */
-#define SANDBOX_WITH_OPENAT2 (1u << 16)
+/* Empty: each profile is prepared before its first process is started. openat2(2), whose flags a
+ * filter cannot see, is allowed only where a --root needs it. The caller frees. */
+struct sandbox *sandbox_new(bool is_openat2_allowed);
 
-/* Compiles the filters of the profiles whose bit (1u << profile) is set. Never fails: a kernel or
- * library that refuses means a lower level. The caller frees with sandbox_free. */
-struct sandbox *sandbox_prepare(unsigned int profiles);
+/* Compiles a profile's filter, once. Never fails: a kernel or library that refuses means a lower
+ * level. */
+void sandbox_prepare(struct sandbox *sandbox, enum sandbox_profile profile);
 void sandbox_free(struct sandbox *sandbox);
 
 /* In the child: gives up the rights for good, and returns the level reached. A forbidden call

@@ -36,7 +36,7 @@ static void system_run(const struct job *job, const struct task *task, struct ch
 
 const struct probe probe_system = {
 	.name = "system",
-	.summary = "kernel, architecture, memory and CPU limits, free space, and the state of /nix",
+	.summary = "kernel, architecture, memory and CPU limits, free space, the state of /nix",
 	.promise = LANE_HEAVY,
 	.sandbox = SANDBOX_FILES,
 	.plan = system_plan,

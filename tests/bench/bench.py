@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 
 from lab import Lab  # noqa: E402
 from places import LabError  # noqa: E402
-from runner_files import RunnerFiles  # noqa: E402
+from runner_files import KINDS, RunnerFiles  # noqa: E402
 from visit import File  # noqa: E402
 
 MEASURE = ROOT / "build/lab/bin/measure"
@@ -50,7 +50,8 @@ class Figures:
 
 def measure(pod, count, command, env):
     """Runs a command COUNT times in a pod."""
-    result = pod.exec(["/bench/measure", count, *command], user="trusted", env=env, timeout=600,
+    empty = [word for name in KINDS for word in ("--empty", env[name])]
+    result = pod.exec(["/bench/measure", count, *empty, *command], user="trusted", env=env, timeout=600,
                       cwd="/home/trusted").check()
     return [tuple(map(int, line.split())) for line in result.stdout.splitlines()]
 

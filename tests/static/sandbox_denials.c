@@ -275,7 +275,7 @@ static void check_use(struct tally *tally, const struct use *use, unsigned int p
 /* Where openat2 is let through for --root, Landlock alone forbids it to write. */
 static void check_openat2(struct tally *tally)
 {
-	struct sandbox *sandbox = sandbox_prepare(FILES | SANDBOX_WITH_OPENAT2);
+	struct sandbox *sandbox = prepared(FILES, true);
 	struct open_how how = {.flags = O_WRONLY | O_CLOEXEC};
 	enum sandbox_level level;
 	int ends[2], outcome;
@@ -360,7 +360,7 @@ int main(int argc, char **argv)
 		return 0; /* what use_program runs */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	set_stage();
-	sandbox = sandbox_prepare(READERS | TOOL);
+	sandbox = prepared(READERS | TOOL, false);
 	tally.sandbox = sandbox;
 	for (unsigned int profile = 0; profile < SANDBOX_PROFILE_COUNT; profile++) {
 		for (size_t i = 0; i < COUNT(denials); i++)

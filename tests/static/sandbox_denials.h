@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "agent/sandbox.h"
+#include "tests/unit/prepared.h"
 
 #define FILES (1u << SANDBOX_FILES)
 #define NETWORK (1u << SANDBOX_NETWORK)

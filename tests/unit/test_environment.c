@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Zlib */
 /* What the next steps get, by what was proven and where the run is. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/command.h"
 #include "agent/environment.h"
 #include "agent/fact_names.h"
 #include "agent/mem.h"
@@ -208,6 +210,63 @@ static void values_that_would_break_a_file_are_left_out(void **state)
 	sample_release(&sample);
 }
 
+/* `env` writes files only where it is told to. */
+static void a_name_goes_where_its_file_goes(void **state)
+{
+	static const struct {
+		unsigned int command;
+		const char *directory, *expected;
+	} rows[] = {
+		{COMMAND_RUN, NULL, "/runner/_work/_temp/spinup/bazelrc"},
+		{COMMAND_ENV, NULL, "-"},
+		{COMMAND_ENV, "/here", "/here/bazelrc"},
+		{COMMAND_ENV, "/", "/bazelrc"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct sample sample;
+
+		set_up(&sample);
+		sample.options.command = rows[i].command;
+		sample.options.write_files = rows[i].directory;
+		compose(&sample);
+		expect_variable(&sample, "SPINUP_BAZELRC_PATH", rows[i].expected);
+		sample_release(&sample);
+	}
+}
+
+static void a_flood_of_secrets_is_left_out(void **state)
+{
+	static const struct {
+		unsigned int count;
+		const char *expected;
+	} rows[] = {
+		{VARIABLE_MAX_SECRETS, "x"},
+		{VARIABLE_MAX_SECRETS + 1, "-"},
+		{100000, "-"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct environment environment = {0};
+		struct sample sample;
+		char secret[32];
+
+		set_up(&sample);
+		environment_set(&environment, "A", "x", "y");
+		for (unsigned int n = 0; n < rows[i].count; n++) {
+			(void)snprintf(secret, sizeof(secret), "secret-%u", n);
+			environment_add_secret(&environment, "A", secret);
+			environment_add_secret(&environment, "A", secret); /* the same is no more */
+		}
+		environment_check(&environment, &sample.job, &sample.run.findings);
+		sample.environment = environment;
+		expect_variable(&sample, "A", rows[i].expected);
+		sample_release(&sample);
+	}
+}
+
 static void the_last_word_counts(void **state)
 {
 	struct environment environment = {0};
@@ -246,6 +305,8 @@ int main(void)
 		cmocka_unit_test(names_of_our_own),
 		cmocka_unit_test(secrets_need_a_runner_that_hides_them),
 		cmocka_unit_test(values_that_would_break_a_file_are_left_out),
+		cmocka_unit_test(a_name_goes_where_its_file_goes),
+		cmocka_unit_test(a_flood_of_secrets_is_left_out),
 		cmocka_unit_test(the_last_word_counts),
 	};
 

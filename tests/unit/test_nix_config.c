@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/cleanup.h"
+#include "agent/command.h"
 #include "agent/environment.h"
 #include "agent/fact_names.h"
 #include "agent/job.h"
@@ -640,6 +641,36 @@ static void check_netrc(void **state)
 	}
 }
 
+/* A netrc-file that nobody writes would only take the user's own away. */
+static void check_netrc_of_env(void **state)
+{
+	static const char *const facts[] = {TRUSTED, LISTS, PROVEN, NULL};
+	static const char *const none[] = {NULL};
+	static const struct {
+		const char *directory, *line; /* line NULL: no netrc */
+	} rows[] = {
+		{NULL, NULL},
+		{"/here", "netrc-file = /here/netrc\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		CLEANUP(scene_release) struct scene scene;
+		const char *config;
+
+		scene_make(&scene, facts, none);
+		scene.options.command = COMMAND_ENV;
+		scene.options.write_files = rows[i].directory;
+		facts_set_number(&scene.run.facts, FACT_ATTIC_NEEDS_TOKEN, FACT_BOOLEAN, 1);
+		scene.job.context.attic_token = (char *)(uintptr_t) "TOKEN";
+		compose(&scene);
+		config = value_of(&scene, "NIX_CONFIG");
+		assert_int_equal(scene.environment.file_count, rows[i].line ? 1 : 0);
+		assert_non_null(strstr(config, rows[i].line ? rows[i].line : "fallback"));
+		assert_int_equal(strstr(config, "netrc-file") != NULL, rows[i].line != NULL);
+	}
+}
+
 static void check_same(void **state)
 {
 	static const struct {
@@ -669,7 +700,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_config),  cmocka_unit_test(check_remedies),
 		cmocka_unit_test(check_secrets), cmocka_unit_test(check_companions),
-		cmocka_unit_test(check_netrc),   cmocka_unit_test(check_same),
+		cmocka_unit_test(check_netrc),   cmocka_unit_test(check_netrc_of_env),
+		cmocka_unit_test(check_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

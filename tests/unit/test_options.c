@@ -35,6 +35,36 @@ static void a_flag_wins_over_its_variable(void **state)
 	options_release(&options);
 }
 
+/* Two variables and a flag stand for uploads: the flag, then our own variable, then the job's. */
+static void uploads_by_the_nearest_word(void **state)
+{
+	static const struct {
+		const char *argv[2];
+		const char *environment[3];
+		bool is_wanted;
+	} rows[] = {
+		{{0}, {0}, false},
+		{{0}, {"GF_BAZEL_REMOTE_UPLOAD=true"}, true},
+		{{0}, {"GF_BAZEL_REMOTE_UPLOAD=1"}, false},
+		{{0}, {"GF_BAZEL_REMOTE_UPLOAD=true", "SPINUP_BAZEL_UPLOAD=false"}, false},
+		{{0}, {"GF_BAZEL_REMOTE_UPLOAD=false", "SPINUP_BAZEL_UPLOAD=true"}, true},
+		{{"--bazel-upload=false"}, {"GF_BAZEL_REMOTE_UPLOAD=true"}, false},
+		{{"--bazel-upload"}, {"GF_BAZEL_REMOTE_UPLOAD=false"}, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct options options;
+		struct error error = {0};
+
+		assert_int_equal(parse(&options, "run", rows[i].argv,
+				       (char *const *)rows[i].environment, &error),
+				 0);
+		assert_int_equal(options.is_bazel_upload_wanted, rows[i].is_wanted);
+		options_release(&options);
+	}
+}
+
 static void names_come_as_lists_and_repeated(void **state)
 {
 	static const char *const argv[] = {"--require", "nix,attic", "--require", "bazel", NULL};
@@ -114,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flag_wins_over_its_variable),
+		cmocka_unit_test(uploads_by_the_nearest_word),
 		cmocka_unit_test(names_come_as_lists_and_repeated),
 		cmocka_unit_test(wrong_usage_is_named),
 		cmocka_unit_test(unknown_variables_are_ignored),

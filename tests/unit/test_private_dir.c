@@ -219,13 +219,19 @@ static void the_operators_own_file(void **state)
 	(void)umask(022);
 	(void)snprintf(path, sizeof(path), "%s/report.json", place->directory);
 	(void)snprintf(fifo, sizeof(fifo), "%s/fifo", place->directory);
-	assert_int_equal(private_file_replace(path, 0644, "{}\n", 3, &error), 0);
+	assert_int_equal(private_file_put(path, 0644, "{}\n", 3, &error), 0);
 	assert_int_equal(mode_of(path), 0644);
 	expect_content(place, path, "{}\n");
 	assert_int_equal(mkfifo(fifo, 0600), 0);
+	/* Nobody reads it: that is said, and not waited for. */
+	assert_int_equal(private_file_put(fifo, 0644, "{}\n", 3, &error), -1);
+	assert_non_null(strstr(error.message, "reader"));
 	fd = open(fifo, O_RDWR);
-	assert_int_equal(private_file_replace(fifo, 0644, "{}\n", 3, &error), 0);
+	assert_int_equal(private_file_put(fifo, 0644, "{}\n", 3, &error), 0);
 	assert_int_equal(read(fd, text, sizeof(text)), 3);
+	/* A secret never goes into somebody's pipe: that is replaced. */
+	assert_int_equal(private_file_replace(fifo, 0600, "secret", 6, &error), 0);
+	expect_content(place, fifo, "secret");
 	(void)close(fd);
 	assert_int_equal(private_file_replace("/does/not/exist", 0644, "", 0, &error), -1);
 	assert_non_null(strstr(error.message, "/does/not/exist"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* The runner: whatever a probe's process does, the others and the run itself go on. */
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,15 @@ static void talk_nonsense(const struct job *job, const struct task *task, struct
 		pause();
 }
 
+/* A pod that is out of its CPU quota takes its time between the pipe's end and the process's own. */
+static void end_slowly(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	channel_finding(channel, FINDING_TASK_SILENT, task->subject, NULL, "spoke");
+	(void)close(channel->fd);
+	(void)poll(NULL, 0, 250);
+}
+
 /* Leaves a process in its group that would live on, and that keeps the pipe open. */
 static void leave_a_child(const struct job *job, const struct task *task, struct channel *channel)
 {
@@ -100,12 +110,13 @@ static void run_all(struct run *run, struct plan *plan, unsigned int deadline_ms
 static void each_end_is_told_apart(void **state)
 {
 	static const struct probe probes[] = {
-		PROBE(speak), PROBE(stay_silent),       PROBE(hang),
-		PROBE(crash), PROBE(break_the_sandbox), PROBE(talk_nonsense),
+		PROBE(speak),      PROBE(stay_silent),       PROBE(hang),
+		PROBE(crash),      PROBE(break_the_sandbox), PROBE(talk_nonsense),
+		PROBE(end_slowly),
 	};
 	static const enum task_end ends[] = {
-		TASK_END_DONE,    TASK_END_SILENT,  TASK_END_TIMEOUT,
-		TASK_END_CRASHED, TASK_END_SANDBOX, TASK_END_BROKEN,
+		TASK_END_DONE,    TASK_END_SILENT, TASK_END_TIMEOUT, TASK_END_CRASHED,
+		TASK_END_SANDBOX, TASK_END_BROKEN, TASK_END_DONE,
 	};
 	struct plan plan = {0};
 	struct run run = {0};

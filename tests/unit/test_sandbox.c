@@ -18,6 +18,7 @@
 #include "agent/landlock.h"
 #include "agent/sandbox.h"
 #include "tests/unit/check.h"
+#include "tests/unit/prepared.h"
 
 #define ALL ((1u << SANDBOX_PROFILE_COUNT) - 1)
 #define NOTHING (-1L)
@@ -62,7 +63,7 @@ struct refusal {
 static int reach_level(const void *argument)
 {
 	const struct refusal *refusal = argument;
-	struct sandbox *sandbox = sandbox_prepare(ALL);
+	struct sandbox *sandbox = prepared(ALL, false);
 
 	if (!refuse(refusal->first, refusal->second, refusal->error))
 		return 100;
@@ -101,7 +102,7 @@ static int prepare_without_memfd(const void *argument)
 	(void)argument;
 	if (!refuse(SYS_memfd_create, NOTHING, ENOSYS))
 		return 100;
-	sandbox = sandbox_prepare(ALL);
+	sandbox = prepared(ALL, false);
 	return (int)sandbox_enter(sandbox, SANDBOX_FILES);
 }
 
@@ -113,7 +114,7 @@ static int enter_nothing(const void *argument)
 
 static int enter_unprepared(const void *argument)
 {
-	struct sandbox *sandbox = sandbox_prepare(1u << SANDBOX_NETWORK);
+	struct sandbox *sandbox = prepared(1u << SANDBOX_NETWORK, false);
 
 	(void)argument;
 	return (int)sandbox_enter(sandbox, SANDBOX_FILES);
@@ -130,7 +131,7 @@ static void nothing_to_load(void **state)
 
 static int open_a_socket(const void *argument)
 {
-	struct sandbox *sandbox = sandbox_prepare(1u << SANDBOX_FILES);
+	struct sandbox *sandbox = prepared(1u << SANDBOX_FILES, false);
 
 	(void)argument;
 	sandbox_enter(sandbox, SANDBOX_FILES);
@@ -146,7 +147,7 @@ static void what_is_forbidden_kills(void **state)
 /* The job's sudo must go on working. */
 static void the_parent_is_left_alone(void **state)
 {
-	struct sandbox *sandbox = sandbox_prepare(ALL | SANDBOX_WITH_OPENAT2);
+	struct sandbox *sandbox = prepared(ALL, true);
 
 	(void)state;
 	assert_non_null(sandbox);
