@@ -4,7 +4,7 @@
 import json
 
 import pytest
-from report import prove, taken, together
+from report import taken, together
 from runner_files import WORKSPACE
 from visit import File, Folder, Link
 

@@ -8,7 +8,6 @@ from report import COMMAND, CONTROLS, OUR_COMMAND, assert_harmless, prove, taken
 from runner_files import RunnerFiles, parse
 from visit import File
 
-GIB = 1 << 30
 CONTRACT = {"SPINUP_CONTRACT": "/opt/lab/contract.json"}
 ALONE = ["--skip", "attic", "--skip", "bazel"]
 PODINFO = "/etc/podinfo/annotations"
@@ -46,7 +45,8 @@ SOURCES = {
                    "ACTIONS_RUNNER_POD_NAME", "matched"),
     "host": ([], machine(host=f"tinyland-nix-{RANDOM}"), "tinyland-nix", "host name", "matched"),
     "host, newest form": ([], machine(host="tinyland-nix-runner-hjklm"), "tinyland-nix", "host name", "matched"),
-    "host of a job's pod": ([], machine(host=f"tinyland-nix-{RANDOM}-workflow"), "tinyland-nix", "host name", "matched"),
+    "host of a job's pod": ([], machine(host=f"tinyland-nix-{RANDOM}-workflow"), "tinyland-nix", "host name",
+                            "matched"),
     "the longer label": ([], machine(host=f"tinyland-nix-kvm-{RANDOM}"), "tinyland-nix-kvm", "host name", "matched"),
     "another pool": ([], machine(runner=f"acme-nix-{RANDOM}"), "acme-nix", "RUNNER_NAME", "inferred"),
     "GitLab": ([], machine(CI_RUNNER_TAGS='["linux", "gl-nix"]'), "gl-nix", "CI_RUNNER_TAGS", "explicit"),
@@ -75,7 +75,8 @@ KINDS = {
 }
 PROMISES = {
     "tinyland-nix": ["nix", "attic", "bazel"], "tinyland-docker": ["bazel"], "tinyland-dind": ["docker", "bazel"],
-    "tinyland-nix-heavy": ["nix", "heavy", "attic", "bazel"], "acme-nix-vm-webgpu": ["nix", "kvm", "gpu", "attic", "bazel"],
+    "tinyland-nix-heavy": ["nix", "heavy", "attic", "bazel"], 
+    "acme-nix-vm-webgpu": ["nix", "kvm", "gpu", "attic", "bazel"],
     "chapel-nix": [], "frobnicate": [], "tinyland-nix-darwin": [],
 }
 HOSTILE = {

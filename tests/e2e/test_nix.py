@@ -4,7 +4,7 @@
 import re
 
 import pytest
-from report import prove, taken, together
+from report import taken, together
 from runner_files import RunnerFiles, next_environment, parse
 from visit import File, Folder, Link
 
