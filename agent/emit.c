@@ -187,40 +187,39 @@ static int write_system_rc(const struct result *result, struct error *error)
 	return 0;
 }
 
-static int make_report(const struct result *result, struct strbuf *out, struct error *error)
+static int get_report(const struct result *result, const struct strbuf **ret, struct error *error)
 {
-	report_print(result, out);
-	return out->is_truncated ? error_set(error, ERROR_AGENT,
-					     "the report is longer than 16 MiB and was not written")
-				 : 0;
+	*ret = report_text(result);
+	return (*ret)->is_truncated
+		       ? error_set(error, ERROR_AGENT,
+				   "the report is longer than 16 MiB and was not written")
+		       : 0;
 }
 
 static int write_private_report(const struct result *result, struct error *error)
 {
-	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(TEXT_MAX_BYTES);
+	const struct strbuf *report;
 
-	if (make_report(result, &out, error) < 0)
+	if (get_report(result, &report, error) < 0)
 		return -1;
-	return emit_private_file(result, REPORT_FILE, out.data, error);
+	return emit_private_file(result, REPORT_FILE, report->data, error);
 }
 
 static int write_report_file(const struct result *result, struct error *error)
 {
-	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(TEXT_MAX_BYTES);
+	const struct strbuf *report;
 
-	if (make_report(result, &out, error) < 0)
+	if (get_report(result, &report, error) < 0)
 		return -1;
-	return private_file_put(result->job->options->report_path, 0644, out.data, out.length,
-				error);
+	return private_file_put(result->job->options->report_path, 0644, report->data,
+				report->length, error);
 }
 
 static int write_json(const struct result *result, struct error *error)
 {
-	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(TEXT_MAX_BYTES);
+	const struct strbuf *report;
 
-	if (make_report(result, &out, error) < 0)
-		return -1;
-	return print_to(stdout, &out, error);
+	return get_report(result, &report, error) < 0 ? -1 : print_to(stdout, report, error);
 }
 
 static int write_page(const struct result *result, struct error *error)

@@ -269,20 +269,30 @@ void json_append_string(struct json *array, const char *text)
 	(void)append(array, new_string(text));
 }
 
+static bool is_escaped(unsigned char c)
+{
+	return c < 0x20 || c == 0x7f || c == '"' || c == '\\';
+}
+
 static void print_string(const char *text, struct strbuf *out)
 {
 	strbuf_putc(out, '"');
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	while (*text) {
+		size_t plain = 0;
 
-		if (c == '"' || c == '\\')
-			strbuf_printf(out, "\\%c", c);
-		else if (c == '\n')
+		while (!is_escaped((unsigned char)text[plain]))
+			plain++;
+		strbuf_add(out, text, plain);
+		text += plain;
+		if (!*text)
+			break;
+		if (*text == '"' || *text == '\\')
+			strbuf_printf(out, "\\%c", *text);
+		else if (*text == '\n')
 			strbuf_puts(out, "\\n");
-		else if (c < 0x20 || c == 0x7f)
-			strbuf_printf(out, "\\u%04x", c);
 		else
-			strbuf_putc(out, (char)c);
+			strbuf_printf(out, "\\u%04x", (unsigned char)*text);
+		text++;
 	}
 	strbuf_putc(out, '"');
 }

@@ -64,7 +64,7 @@ static const char *own_report(const struct result *result)
 		result->environment ? environment_find(result->environment, "SPINUP_REPORT_PATH")
 				    : NULL;
 
-	return result->report_path ? result->report_path : path ? path->value : "";
+	return path ? path->value : "";
 }
 
 static const char *output_value(const struct result *result, const struct output *output)

@@ -7,16 +7,20 @@
 #include "agent/error.h"
 #include "agent/mem.h"
 
+#define REPORT_MAX_BYTES (16u << 20)
+
 int pipeline_prepare(struct pipeline *pipeline, const struct command *command,
 		     const struct options *options, char *const *environment, struct error *error)
 {
 	*pipeline = (struct pipeline){0};
+	strbuf_init(&pipeline->report, REPORT_MAX_BYTES);
 	pipeline->result = (struct result){
 		.command = command,
 		.job = &pipeline->job,
 		.plan = &pipeline->plan,
 		.run = &pipeline->run,
 		.environment = &pipeline->environment,
+		.report = &pipeline->report,
 	};
 	if (job_read(&pipeline->job, options, environment, error) < 0)
 		return -1;
@@ -41,6 +45,7 @@ int pipeline_prove(struct pipeline *pipeline, struct error *error)
 	if (run_tasks(run, job, &pipeline->plan, job->options->deadline_ms, error) < 0)
 		return -1;
 	adopt_findings(&run->findings, &job->findings);
+	endpoints_check_facts(&job->endpoints, &run->facts, &run->findings);
 	expect_judge(&job->expect, &job->lane, &run->facts, &run->findings);
 	environment_compose(&pipeline->environment, job, run, &run->findings);
 	verdict_weigh(&run->findings, &pipeline->plan);
@@ -50,6 +55,7 @@ int pipeline_prove(struct pipeline *pipeline, struct error *error)
 
 void pipeline_release(struct pipeline *pipeline)
 {
+	strbuf_release(&pipeline->report);
 	environment_release(&pipeline->environment);
 	run_release(&pipeline->run);
 	plan_release(&pipeline->plan);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "agent/result.h"
+#include "agent/strbuf.h"
 
 struct command;
 struct error;
@@ -13,6 +14,7 @@ struct pipeline {
 	struct plan plan;
 	struct run run;
 	struct environment environment;
+	struct strbuf report;
 	struct result result;
 };
 

@@ -226,7 +226,7 @@ static void add_environment(struct json *report, const struct result *result)
 	}
 }
 
-void report_print(const struct result *result, struct strbuf *out)
+static void print_report(const struct result *result, struct strbuf *out)
 {
 	const struct context *context = &result->job->context;
 	const struct run *run = result->run;
@@ -249,4 +249,11 @@ void report_print(const struct result *result, struct strbuf *out)
 	add_facts(json_add_object(report, "facts"), result, &facts);
 	add_environment(report, result);
 	json_print(report, false, out);
+}
+
+const struct strbuf *report_text(const struct result *result)
+{
+	if (!result->report->length)
+		print_report(result, result->report);
+	return result->report;
 }

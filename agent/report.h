@@ -5,5 +5,5 @@
 struct result;
 struct strbuf;
 
-/* Appends the report as JSON. */
-void report_print(const struct result *result, struct strbuf *out);
+/* The report as JSON: printed into result->report by the first that asks, then handed out again. */
+const struct strbuf *report_text(const struct result *result);

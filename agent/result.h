@@ -9,6 +9,7 @@
 #include "agent/verdict.h"
 
 struct command;
+struct strbuf;
 
 struct result {
 	const struct command *command;
@@ -17,5 +18,5 @@ struct result {
 	const struct run *run; /* all findings, weighed and sorted, are in run->findings */
 	const struct environment *environment;
 	enum outcome outcome;
-	const char *report_path; /* where the report lies, or NULL */
+	struct strbuf *report; /* the report's text; empty until emit_all needs it */
 };

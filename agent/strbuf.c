@@ -64,14 +64,34 @@ void strbuf_puts(struct strbuf *buf, const char *text)
 
 void strbuf_putc(struct strbuf *buf, char c)
 {
-	strbuf_add(buf, &c, 1);
+	if (buf->length + 1 >= buf->capacity || buf->length == buf->max_bytes) {
+		strbuf_add(buf, &c, 1);
+		return;
+	}
+	buf->data[buf->length++] = c;
+	buf->data[buf->length] = '\0';
 }
 
+/* Formats in place where the result fits into the memory that is there. */
 void strbuf_vprintf(struct strbuf *buf, const char *format, va_list args)
 {
-	CLEANUP_FREE char *text = mem_vformat(format, args);
+	CLEANUP_FREE char *text = NULL;
+	size_t room = buf->capacity ? buf->capacity - buf->length : 0;
+	va_list again;
+	int length;
 
-	strbuf_puts(buf, text);
+	va_copy(again, args);
+	length = vsnprintf(room ? buf->data + buf->length : NULL, room, format, args);
+	if (length >= 0 && (size_t)length < room &&
+	    (size_t)length <= buf->max_bytes - buf->length) {
+		buf->length += (size_t)length;
+	} else {
+		if (room)
+			buf->data[buf->length] = '\0';
+		text = mem_vformat(format, again);
+		strbuf_puts(buf, text);
+	}
+	va_end(again);
 }
 
 void strbuf_printf(struct strbuf *buf, const char *format, ...)

@@ -19,7 +19,6 @@
 #include "probes/table.h"
 
 #define SUMMARY_MAX_BYTES 262144u
-#define REPORT_MAX_BYTES 196608u
 #define TABLES_MAX_BYTES 131072u /* the timeline and the report come behind them */
 #define CELL_MAX_BYTES 1000u
 
@@ -129,14 +128,14 @@ static void add_configuration(struct strbuf *out, const struct result *result)
 
 /* ---- the timeline: its labels are the probes' own names, never text from outside */
 
-/* Counts a probe's tasks, so that "dns 2" can be told from "dns 1". */
-static size_t ordinal(const struct run *run, size_t index)
+/* How many of the first COUNT tasks are of the same probe as the one at INDEX. */
+static size_t siblings(const struct run *run, size_t index, size_t count)
 {
-	size_t count = 1;
+	size_t found = 0;
 
-	for (size_t i = 0; i < index; i++)
-		count += run->results[i].task->probe == run->results[index].task->probe;
-	return count;
+	for (size_t i = 0; i < count; i++)
+		found += run->results[i].task->probe == run->results[index].task->probe;
+	return found;
 }
 
 static void add_bar(struct strbuf *out, const struct run *run, size_t index)
@@ -144,9 +143,12 @@ static void add_bar(struct strbuf *out, const struct run *run, size_t index)
 	const struct task_result *task = &run->results[index];
 	long long start_ms = task->start_us / 1000, took_ms = task->took_us / 1000;
 
-	strbuf_printf(out, "    %s %zu (%lld ms) :%s, %lld, %lld\n", task->task->probe->name,
-		      ordinal(run, index), took_ms, task->end == TASK_END_DONE ? "done" : "crit",
-		      start_ms, start_ms + (took_ms > 0 ? took_ms : 1));
+	strbuf_printf(out, "    %s", task->task->probe->name);
+	if (siblings(run, index, run->count) > 1)
+		strbuf_printf(out, " %zu", siblings(run, index, index) + 1);
+	strbuf_printf(out, " (%lld ms) :%s, %lld, %lld\n", took_ms,
+		      task->end == TASK_END_DONE ? "done" : "crit", start_ms,
+		      start_ms + (took_ms > 0 ? took_ms : 1));
 }
 
 static void add_timeline(struct strbuf *out, const struct result *result)
@@ -166,12 +168,10 @@ static void add_report(struct strbuf *out, const struct result *result)
 {
 	static const char opening[] = "<details><summary>The report</summary>\n\n";
 	static const char closing[] = "\n</details>\n";
-	CLEANUP_STRBUF struct strbuf report = STRBUF_INIT(REPORT_MAX_BYTES);
 	CLEANUP_STRBUF struct strbuf block = STRBUF_INIT(SUMMARY_MAX_BYTES);
 
-	report_print(result, &report);
-	markdown_fence(&block, "json", report.data);
-	if (report.is_truncated || block.is_truncated ||
+	markdown_fence(&block, "json", report_text(result)->data);
+	if (block.is_truncated ||
 	    out->length + block.length + sizeof(opening) + sizeof(closing) > SUMMARY_MAX_BYTES) {
 		strbuf_puts(out, "The report is too long for this page; it is the file at "
 				 "`SPINUP_REPORT_PATH`.\n");

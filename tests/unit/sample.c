@@ -139,10 +139,11 @@ static struct finding *add(struct sample *sample, size_t task, enum severity sev
 static void make_environment(struct environment *environment)
 {
 	environment_set(environment, "ATTIC_SERVER", ATTIC_URL, "probe attic");
-	environment_set_secret(environment, "NIX_CONFIG",
-			       "# spinup\nfallback = true\n# end\n"
-			       "access-tokens = github.com=hunter2-secret\n",
-			       "the job's own and spinup", "hunter2-secret");
+	environment_set(environment, "NIX_CONFIG",
+			"# spinup\nfallback = true\n# end\n"
+			"access-tokens = github.com=hunter2-secret\n",
+			"the job's own and spinup");
+	environment_add_secret(environment, "NIX_CONFIG", "hunter2-secret");
 	environment_set(environment, "SPINUP_BAZELRC_PATH", "/runner/_work/_temp/spinup/bazelrc",
 			"probe bazel");
 	environment_set(environment, "OLD", "", "probe bazel");
@@ -157,12 +158,14 @@ static void make_base(struct sample *sample)
 	make_plan(sample);
 	make_run(sample);
 	make_environment(&sample->environment);
+	strbuf_init(&sample->report, 16u << 20);
 	sample->result = (struct result){
 		.command = &sample->command,
 		.job = &sample->job,
 		.plan = &sample->plan,
 		.run = &sample->run,
 		.environment = &sample->environment,
+		.report = &sample->report,
 	};
 }
 
@@ -223,6 +226,7 @@ void sample_release(struct sample *sample)
 {
 	struct job *job = &sample->job;
 
+	strbuf_release(&sample->report);
 	environment_release(&sample->environment);
 	run_release(&sample->run);
 	plan_release(&sample->plan);

@@ -4,6 +4,7 @@
 
 #include "agent/command.h"
 #include "agent/result.h"
+#include "agent/strbuf.h"
 
 struct sample {
 	struct options options;
@@ -12,6 +13,7 @@ struct sample {
 	struct plan plan;
 	struct run run;
 	struct environment environment;
+	struct strbuf report;
 	struct result result;
 	char *variables[8];
 };
