@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "agent/cleanup.h"
@@ -22,6 +23,15 @@ static void fill_stdio(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* The checkout's own programs, which a probe may run as the same user, must not read our
+ * environment and memory through /proc. The developer's build needs what this takes away. */
+static void hide_memory(void)
+{
+#ifndef __SANITIZE_ADDRESS__
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
 }
 
 static const struct command *choose(int argc, char **argv)
@@ -74,6 +84,7 @@ int main(int argc, char **argv)
 	int status = -1;
 
 	fill_stdio();
+	hide_memory();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit is an error with a name */
 	command = choose(argc, argv);

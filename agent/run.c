@@ -85,6 +85,7 @@ static void start(struct crew *crew, size_t index, struct run *run)
 {
 	struct worker *worker = &crew->workers[index];
 	const struct task *task = worker->result->task;
+	pid_t parent = getpid();
 	int pipe_fds[2];
 
 	worker->result->start_us = run_clock_us() - run->started_us;
@@ -100,7 +101,7 @@ static void start(struct crew *crew, size_t index, struct run *run)
 	worker->pid = fork();
 	if (worker->pid == 0) {
 		leave_the_crew(crew, pipe_fds[0]);
-		task_process(crew->job, task, crew->sandbox, pipe_fds[1]);
+		task_process(crew->job, task, crew->sandbox, pipe_fds[1], parent);
 	}
 	close(pipe_fds[1]);
 	if (worker->pid < 0) {

@@ -90,14 +90,18 @@ static void execute(const struct root *root, const struct spawn_request *request
 }
 
 static _Noreturn void become(const struct root *root, const struct spawn_request *request,
-			     const int fds[3])
+			     const int fds[3], pid_t parent)
 {
+	int error = fds[2];
 	int number;
 
 	(void)setpgid(0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(127); /* it ended before it could be bound to this one */
 	reset_signals();
-	if (arrange_descriptors(fds[0], fds[1], fds[2])) {
+	if (arrange_descriptors(fds[0], fds[1], error)) {
+		error = ERROR_FD;
 		if (!root->is_confined)
 			close(PROGRAM_FD);
 		close_from(ERROR_FD + 1);
@@ -106,7 +110,7 @@ static _Noreturn void become(const struct root *root, const struct spawn_request
 		execute(root, request);
 	}
 	number = errno;
-	(void)!write(ERROR_FD, &number, sizeof(number));
+	(void)!write(error, &number, sizeof(number));
 	_exit(127);
 }
 
@@ -115,6 +119,7 @@ static _Noreturn void become(const struct root *root, const struct spawn_request
 static int start(struct child *child, const struct root *root, const struct spawn_request *request)
 {
 	CLEANUP_CLOSE int program = -1;
+	pid_t parent = getpid();
 	int output[2], error[2];
 
 	if (root->is_confined)
@@ -128,7 +133,7 @@ static int start(struct child *child, const struct root *root, const struct spaw
 	}
 	child->pid = fork();
 	if (child->pid == 0)
-		become(root, request, (const int[]){output[1], program, error[1]});
+		become(root, request, (const int[]){output[1], program, error[1]}, parent);
 	close(output[1]);
 	close(error[1]);
 	(void)fcntl(output[0], F_SETFL, O_NONBLOCK); /* our end alone: the program's must block */

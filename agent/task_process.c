@@ -43,7 +43,7 @@ static void reset_signals(void)
 }
 
 _Noreturn void task_process(const struct job *job, const struct task *task,
-			    const struct sandbox *sandbox, int fd)
+			    const struct sandbox *sandbox, int fd, pid_t parent)
 {
 	struct channel channel = {
 		.fd = fd,
@@ -53,6 +53,8 @@ _Noreturn void task_process(const struct job *job, const struct task *task,
 
 	(void)setpgid(0, 0);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0); /* it ended before it could be bound to this one */
 	detach_stdio();
 	reset_signals();
 	if (!task->probe->enters_sandbox_itself)

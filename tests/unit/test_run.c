@@ -2,6 +2,7 @@
 /* The runner: whatever a probe's process does, the others and the run itself go on. */
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -11,6 +12,7 @@
 #include "agent/job.h"
 #include "agent/plan.h"
 #include "agent/run.h"
+#include "agent/task_process.h"
 #include "probes/probe.h"
 #include "tests/unit/check.h"
 
@@ -192,6 +194,28 @@ static void nothing_is_left_behind(void **state)
 	plan_release(&plan);
 }
 
+/* Between fork and the request to end with the parent, the parent may have ended. */
+static void an_orphan_does_not_begin(void **state)
+{
+	static const struct probe probe = PROBE(speak);
+	struct task task = {.probe = &probe, .subject = (char *)(uintptr_t) "subject"};
+	int fds[2], status;
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	for (int is_orphan = 0; is_orphan <= 1; is_orphan++) {
+		assert_int_equal(pipe(fds), 0);
+		pid = fork();
+		if (pid == 0)
+			task_process(NULL, &task, NULL, fds[1], is_orphan ? 1 : getppid());
+		close(fds[1]);
+		assert_int_equal(read(fds[0], &byte, 1), is_orphan ? 0 : 1);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		close(fds[0]);
+	}
+}
+
 static void an_empty_plan_is_fine(void **state)
 {
 	struct plan plan = {0};
@@ -209,6 +233,7 @@ int main(void)
 		cmocka_unit_test(each_end_is_told_apart),
 		cmocka_unit_test(the_phase_deadline_bounds_all),
 		cmocka_unit_test(nothing_is_left_behind),
+		cmocka_unit_test(an_orphan_does_not_begin),
 		cmocka_unit_test(an_empty_plan_is_fine),
 	};
 
