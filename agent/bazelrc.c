@@ -24,6 +24,7 @@
 #define VARIABLE "BAZEL_REMOTE_CACHE"
 #define FILE_VARIABLE "SPINUP_BAZELRC_PATH"
 #define SOURCE "probe bazel"
+#define AUTHORIZATION "Authorization=Basic "
 
 /* By these the job names the files for a TLS connection; the probe has used them. */
 static const struct tls_flag {
@@ -134,7 +135,7 @@ static char *basic_authorization(const struct url *url)
 		mem_format("%s:%s", url->user ? url->user : "", url->password ? url->password : "");
 	struct strbuf out = STRBUF_INIT(FILE_MAX_BYTES);
 
-	strbuf_puts(&out, "Authorization=Basic ");
+	strbuf_puts(&out, AUTHORIZATION);
 	encoding_base64_encode((const uint8_t *)pair, strlen(pair), &out);
 	return strbuf_take(&out);
 }
@@ -180,6 +181,9 @@ static void set_variable(struct environment *environment, const struct bazel_fac
 	if (facts->user_info)
 		environment_add_secret(environment, VARIABLE,
 				       colon && colon[1] ? colon + 1 : facts->user_info);
+	if (facts->authorization) /* `bazel --announce_rc` prints the rc file's flags */
+		environment_add_secret(environment, VARIABLE,
+				       facts->authorization + strlen(AUTHORIZATION));
 }
 
 static void compose_proven(struct environment *environment, const struct job *job,

@@ -11,22 +11,27 @@
 #include "agent/json_read.h"
 #include "agent/lane.h"
 #include "agent/mem.h"
+#include "agent/nix_profile.h"
 
 #define MAX_LABEL_LENGTH 63u
+#define LIST_MAX_BYTES 200u
 #define PROMISES (LANE_NIX | LANE_KVM | LANE_GPU | LANE_DOCKER | LANE_HEAVY)
 #define CACHES (LANE_ATTIC | LANE_BAZEL)
 
-static const char *const flavours[] = {"determinate", "upstream", "lix", "distribution", NULL};
 static const char *const systems[] = {"x86_64-linux", "aarch64-linux", "riscv64-linux", NULL};
 
-/* "…; allowed: a, b" */
+static int fail_listed(struct json_reader *reader, const struct strbuf *allowed)
+{
+	return json_read_fail(reader, "is none of the allowed words: %s", allowed->data);
+}
+
 static int fail_allowed(struct json_reader *reader, const char *const *allowed)
 {
-	struct strbuf CLEANUP_STRBUF list = STRBUF_INIT(200);
+	struct strbuf CLEANUP_STRBUF list = STRBUF_INIT(LIST_MAX_BYTES);
 
 	for (; *allowed; allowed++)
 		strbuf_printf(&list, "%s%s", list.length ? ", " : "", *allowed);
-	return json_read_fail(reader, "is none of the allowed words: %s", list.data);
+	return fail_listed(reader, &list);
 }
 
 static int read_word(struct json_reader *reader, const struct json *value,
@@ -45,21 +50,12 @@ static int read_word(struct json_reader *reader, const struct json *value,
 
 static int read_flavour(struct json_reader *reader, const struct json *value, void *slot)
 {
-	return read_word(reader, value, flavours, slot);
+	return read_word(reader, value, nix_flavours, slot);
 }
 
 static int read_system(struct json_reader *reader, const struct json *value, void *slot)
 {
 	return read_word(reader, value, systems, slot);
-}
-
-/* The words for the bits of MASK, NULL-terminated. */
-static void list_bits(unsigned int mask, const char **ret)
-{
-	for (unsigned int bit = 1; bit && bit <= mask; bit <<= 1)
-		if (mask & bit)
-			*ret++ = lane_promise_name(bit);
-	*ret = NULL;
 }
 
 /* One word of a list, that stands for one of the bits in MASK. */
@@ -73,11 +69,11 @@ static int read_bit(struct json_reader *reader, const struct json *value, void *
 	const struct bits *bits = data;
 	const char *word = json_string(value);
 	unsigned int bit = word ? lane_promise_by_name(word) & bits->mask : 0;
-	const char *allowed[33];
+	struct strbuf CLEANUP_STRBUF allowed = STRBUF_INIT(LIST_MAX_BYTES);
 
-	list_bits(bits->mask, allowed);
+	lane_promise_names(bits->mask, &allowed);
 	if (!bit)
-		return fail_allowed(reader, allowed);
+		return fail_listed(reader, &allowed);
 	if (*bits->slot & bit)
 		return json_read_fail(reader, "occurs twice");
 	*bits->slot |= bit;

@@ -242,16 +242,17 @@ static void wait_for(struct enquiry *enquiry, const struct peer *peer, int64_t e
 	struct pollfd ready[RESOLVE_MAX_SERVERS];
 
 	while (!enquiry->is_settled && !peer->is_done) {
+		int count_ready;
+
 		for (size_t i = 0; i < count; i++)
 			ready[i] = (struct pollfd){.fd = enquiry->peers[i].fd, .events = POLLIN};
-		if (poll(ready, count, wait_ms(end_us)) <= 0) {
-			if (run_clock_us() >= end_us)
-				return;
-			continue; /* interrupted, or a little early */
-		}
-		for (size_t i = 0; i < count && !enquiry->is_settled; i++)
+		count_ready = poll(ready, count, wait_ms(end_us));
+		for (size_t i = 0; count_ready > 0 && i < count && !enquiry->is_settled; i++)
 			if (ready[i].revents)
 				listen_to(enquiry, &enquiry->peers[i]);
+		/* Asked each time: in a flood of foreign packets poll never comes to its end. */
+		if (run_clock_us() >= end_us)
+			return;
 	}
 }
 

@@ -10,6 +10,7 @@
 struct context;
 struct contract;
 struct expectations;
+struct facts;
 struct options;
 
 /* One cache. All strings owned; url NULL means that there is nothing to use. */
@@ -48,3 +49,8 @@ void endpoints_release(struct endpoints *endpoints);
 
 /* The URL without secrets; the caller frees. "" when there is none. */
 char *endpoint_display(const struct endpoint *endpoint);
+
+/* Forgets, and adds a finding for, what a probe says of its endpoint where that is not what it was
+ * given: server, cache and key for the next steps are the ones that were chosen, or none. */
+void endpoints_check_facts(const struct endpoints *endpoints, struct facts *facts,
+			   struct findings *findings);

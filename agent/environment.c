@@ -99,13 +99,6 @@ void environment_set(struct environment *environment, const char *name, const ch
 	row->source = mem_strdup(source);
 }
 
-void environment_set_secret(struct environment *environment, const char *name, const char *value,
-			    const char *source, const char *secret)
-{
-	environment_set(environment, name, value, source);
-	environment_add_secret(environment, name, secret);
-}
-
 void environment_add_secret(struct environment *environment, const char *name, const char *secret)
 {
 	struct variable *row = find(environment, name);

@@ -57,17 +57,15 @@ enum cache_fate {
 enum cache_fate environment_cache_fate(const struct job *job, const struct run *run,
 				       enum lane_promise cache);
 
-/* For the composers (nix_config.c, bazelrc.c, environment.c): add a copy. SECRETS may be NULL. */
+/* For the composers (nix_config.c, bazelrc.c, environment.c): add a copy. */
 void environment_set(struct environment *environment, const char *name, const char *value,
 		     const char *source);
-void environment_set_secret(struct environment *environment, const char *name, const char *value,
-			    const char *source, const char *secret);
 void environment_add_file(struct environment *environment, const char *variable,
 			  const char *file_name, const char *content, bool is_secret,
 			  const char *source);
 void environment_add_path(struct environment *environment, const char *directory);
 
-/* SECRET is in the value of NAME too (an access token of the job's own NIX_CONFIG). No effect when
+/* SECRET is in the value of NAME (an access token of the job's own NIX_CONFIG). No effect when
  * NAME is not set. */
 void environment_add_secret(struct environment *environment, const char *name, const char *secret);
 

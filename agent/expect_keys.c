@@ -15,6 +15,7 @@
 #include "agent/json_read.h"
 #include "agent/lane.h"
 #include "agent/mem.h"
+#include "agent/nix_profile.h"
 #include "agent/size.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -93,11 +94,9 @@ static int read_lane(struct json_reader *reader, const struct json *value, void 
 
 static int read_flavour(struct json_reader *reader, const struct json *value, void *slot)
 {
-	static const char *const flavours[] = {"determinate", "upstream", "lix", "distribution",
-					       NULL};
 	const struct reading *reading = slot;
 
-	return read_choice(reader, value, flavours, &reading->expect->flavour);
+	return read_choice(reader, value, nix_flavours, &reading->expect->flavour);
 }
 
 static int read_substrate(struct json_reader *reader, const struct json *value, void *slot)
@@ -252,10 +251,11 @@ static int read_promise(struct json_reader *reader, const struct json *value, vo
 	const struct reading *reading = data;
 	const char *name = json_string(value);
 	unsigned int promise = name ? lane_promise_by_name(name) : 0;
+	CLEANUP_STRBUF struct strbuf known = STRBUF_INIT(CHOICES_MAX_BYTES);
 
+	lane_promise_names(~0u, &known);
 	if (!promise)
-		return json_read_fail(reader,
-				      "must be one of: nix, kvm, gpu, docker, heavy, attic, bazel");
+		return json_read_fail(reader, "must be one of: %s", known.data);
 	reading->expect->require |= promise;
 	return 0;
 }

@@ -102,19 +102,6 @@ void finding_set_remedy(struct finding *finding, const char *remedy)
 	finding->remedy = text_cleaned(remedy, MAX_TEXT_BYTES);
 }
 
-void findings_forget(struct findings *findings, const char *probe)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < findings->count; i++) {
-		if (strcmp(findings->items[i].probe, probe) == 0)
-			finding_release(&findings->items[i]);
-		else
-			findings->items[kept++] = findings->items[i];
-	}
-	findings->count = kept;
-}
-
 const struct finding *findings_find(const struct findings *findings, enum finding_id id)
 {
 	for (size_t i = 0; i < findings->count; i++)

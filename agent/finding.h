@@ -68,7 +68,4 @@ struct finding *findings_note(struct findings *findings, enum finding_id id, con
 /* Replaces the remedy (copied). */
 void finding_set_remedy(struct finding *finding, const char *remedy);
 
-/* Drops all findings of PROBE (before it runs again). */
-void findings_forget(struct findings *findings, const char *probe);
-
 const struct finding *findings_find(const struct findings *findings, enum finding_id id);

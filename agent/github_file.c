@@ -92,12 +92,12 @@ bool github_file_is_whole(const char *text, size_t length, unsigned int *ret_lin
 	return true;
 }
 
-static int open_regular(const struct root *root, const char *path, struct stat *ret_status,
-			struct error *error)
+static int open_regular(const struct root *root, const char *path, struct error *error)
 {
 	/* O_NONBLOCK: a FIFO in its place must not hold the job up. */
 	CLEANUP_CLOSE int fd =
 		root_open(root, path, O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0);
+	struct stat status;
 
 	if (fd < 0)
 		return error_set(
@@ -105,7 +105,7 @@ static int open_regular(const struct root *root, const char *path, struct stat *
 			"%s cannot be opened: %s; the runner makes this file anew for each "
 			"step and it must stay writable for this user",
 			path, strerror(errno));
-	if (fstat(fd, ret_status) < 0 || !S_ISREG(ret_status->st_mode))
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
 		return error_set(error, ERROR_AGENT,
 				 "%s is no regular file; the runner makes one for each step, so "
 				 "something has replaced it",
@@ -113,25 +113,26 @@ static int open_regular(const struct root *root, const char *path, struct stat *
 	return TAKE_FD(fd);
 }
 
-static int read_existing(int fd, const char *path, off_t size, struct strbuf *out,
-			 struct error *error)
+/* To its end or to the bound, for somebody may be adding to the file faster than it is read. */
+static int read_existing(int fd, const char *path, struct strbuf *out, struct error *error)
 {
 	char bytes[4096];
 	ssize_t length;
 	off_t at = 0;
 
-	if (size > (off_t)EXISTING_MAX_BYTES)
-		return error_set(error, ERROR_AGENT,
-				 "%s is larger than 4 MiB already and was left alone; look which "
-				 "command of this step fills it",
-				 path);
-	while ((length = pread(fd, bytes, sizeof(bytes), at)) > 0) {
+	while (!out->is_truncated && (length = pread(fd, bytes, sizeof(bytes), at)) != 0) {
+		if (length < 0)
+			return error_set(error, ERROR_AGENT, "%s cannot be read: %s", path,
+					 strerror(errno));
 		strbuf_add(out, bytes, (size_t)length);
 		at += length;
 	}
-	return length == 0 ? 0
-			   : error_set(error, ERROR_AGENT, "%s cannot be read: %s", path,
-				       strerror(errno));
+	return out->is_truncated
+		       ? error_set(error, ERROR_AGENT,
+				   "%s is larger than 4 MiB already and was left alone; look which "
+				   "command of this step fills it",
+				   path)
+		       : 0;
 }
 
 /* Takes back a short write, unless another writer has added to the file since. */
@@ -177,11 +178,10 @@ static int append(const struct root *root, const char *path, const struct additi
 {
 	CLEANUP_STRBUF struct strbuf existing = STRBUF_INIT(EXISTING_MAX_BYTES);
 	CLEANUP_STRBUF struct strbuf bytes = STRBUF_INIT(addition->length + 1);
-	struct stat status = {0};
-	CLEANUP_CLOSE int fd = open_regular(root, path, &status, error);
+	CLEANUP_CLOSE int fd = open_regular(root, path, error);
 	unsigned int line;
 
-	if (fd < 0 || read_existing(fd, path, status.st_size, &existing, error) < 0)
+	if (fd < 0 || read_existing(fd, path, &existing, error) < 0)
 		return -1;
 	if (addition->has_grammar && !github_file_is_whole(existing.data, existing.length, &line))
 		return error_set(error, ERROR_AGENT,

@@ -13,6 +13,7 @@
 #include "agent/lane_name.h"
 #include "agent/mem.h"
 #include "agent/options.h"
+#include "agent/strbuf.h"
 #include "agent/words.h"
 
 #define MAX_LABEL_LENGTH 100u
@@ -41,6 +42,18 @@ unsigned int lane_promise_by_name(const char *name)
 		if (strcmp(promise_names[i].name, name) == 0)
 			return promise_names[i].promise;
 	return 0;
+}
+
+void lane_promise_names(unsigned int mask, struct strbuf *out)
+{
+	const char *before = "";
+
+	for (size_t i = 0; i < PROMISE_COUNT; i++) {
+		if (!(mask & promise_names[i].promise))
+			continue;
+		strbuf_printf(out, "%s%s", before, promise_names[i].name);
+		before = ", ";
+	}
 }
 
 const char *lane_confidence_name(enum lane_confidence confidence)

@@ -11,6 +11,7 @@ struct contract;
 struct error;
 struct findings;
 struct options;
+struct strbuf;
 
 enum lane_confidence {
 	LANE_UNKNOWN,
@@ -89,3 +90,6 @@ const char *lane_status_name(enum lane_status status);
 /* "nix", "kvm", … for a single bit; 0 for a name that is none. */
 const char *lane_promise_name(enum lane_promise promise);
 unsigned int lane_promise_by_name(const char *name);
+
+/* Appends the names of the bits in MASK: "nix, kvm". */
+void lane_promise_names(unsigned int mask, struct strbuf *out);

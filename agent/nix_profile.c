@@ -11,6 +11,14 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+const char *const nix_flavours[] = {
+	NIX_FLAVOUR_DETERMINATE,
+	NIX_FLAVOUR_UPSTREAM,
+	NIX_FLAVOUR_LIX,
+	NIX_FLAVOUR_DISTRIBUTION,
+	NULL,
+};
+
 /* Package names as their makers write them (pname). */
 static const struct {
 	const char *package, *flavour;

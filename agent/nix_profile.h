@@ -10,6 +10,9 @@
 #define NIX_FLAVOUR_DISTRIBUTION "distribution" /* a package of the system: no store path */
 #define NIX_FLAVOUR_UNKNOWN "unknown"
 
+/* Those that can be asked for, NULL-terminated. */
+extern const char *const nix_flavours[];
+
 struct nix_profile {
 	const char *flavour;  /* one of the above */
 	char version[64];     /* of Nix, or of Lix; "" when the path does not tell */

@@ -40,15 +40,9 @@ static void print_row(const struct page_style *style, const char *key, const cha
 
 static void list_promises(struct strbuf *out, unsigned int bits, const char *heading)
 {
-	const char *before = heading;
-
-	for (unsigned int bit = 1; bit <= LANE_BAZEL; bit <<= 1) {
-		if (!(bits & bit))
-			continue;
-		strbuf_puts(out, before);
-		strbuf_puts(out, lane_promise_name((enum lane_promise)bit));
-		before = ", ";
-	}
+	if (bits)
+		strbuf_puts(out, heading);
+	lane_promise_names(bits, out);
 }
 
 static void print_lane(const struct result *result, const struct page_style *style,

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cleanup.h"
 #include "agent/error.h"
 #include "agent/finding.h"
 #include "agent/job.h"
 #include "agent/mem.h"
+#include "agent/strbuf.h"
 #include "probes/table.h"
 
 const char *task_kind_name(enum task_kind kind)
@@ -95,6 +97,9 @@ static void report_unproven(const struct job *job, struct findings *findings)
 
 static int check_names(const struct job *job, struct error *error)
 {
+	CLEANUP_STRBUF struct strbuf known = STRBUF_INIT(256);
+
+	lane_promise_names(~0u, &known);
 	for (size_t i = 0; job->options->skip[i]; i++)
 		if (!probe_find(job->options->skip[i]))
 			return error_set(
@@ -105,8 +110,8 @@ static int check_names(const struct job *job, struct error *error)
 		if (!lane_promise_by_name(job->options->require[i]))
 			return error_set(error, ERROR_USAGE,
 					 "--require %.64s: nothing of that name can be promised "
-					 "(nix, kvm, gpu, docker, heavy, attic, bazel)",
-					 job->options->require[i]);
+					 "(%s)",
+					 job->options->require[i], known.data);
 	return 0;
 }
 

@@ -21,8 +21,11 @@ static size_t secret_length(const char *text, const char *const *secrets)
 	size_t longest = 0;
 
 	for (size_t i = 0; secrets && secrets[i]; i++) {
-		size_t length = strlen(secrets[i]);
+		size_t length;
 
+		if (*secrets[i] != *text) /* before its length is counted: a token may be long */
+			continue;
+		length = strlen(secrets[i]);
 		if (length >= SECRET_MIN_BYTES && length > longest &&
 		    strncmp(text, secrets[i], length) == 0)
 			longest = length;

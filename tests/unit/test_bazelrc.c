@@ -131,6 +131,7 @@ static void credentials_are_declared_secret(void **state)
 	variable = environment_find(&environment, "BAZEL_REMOTE_CACHE");
 	assert_string_equal(variable->value, "grpc://me:p%40ss-secret@bazel.example:9092");
 	assert_string_equal(variable->secrets[0], "p%40ss-secret");
+	assert_string_equal(variable->secrets[1], "bWU6cEBzcy1zZWNyZXQ=");
 	assert_true(environment.files[0].is_secret);
 	shown = variable_display(variable);
 	assert_string_equal(shown, "grpc://me:***@bazel.example:9092");

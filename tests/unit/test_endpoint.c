@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* Which endpoints a job uses: precedence, the contract's ban, keys, promises. */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@
 #include "agent/endpoint_host.h"
 #include "agent/error.h"
 #include "agent/expect.h"
+#include "agent/fact_names.h"
+#include "agent/facts.h"
 #include "agent/job.h"
 #include "agent/lane.h"
 #include "agent/mem.h"
@@ -570,6 +573,61 @@ static void a_job_ties_it_together(void **state)
 	machine_remove(&machine);
 }
 
+/* Whoever takes a probe's process over cannot put his own server or key in the place of ours. */
+static void a_probe_says_what_it_was_told(void **state)
+{
+	static const struct {
+		const char *fact, *said;
+		bool is_kept;
+	} rows[] = {
+		{FACT_ATTIC_URL, CLUSTER_ATTIC, true},
+		{FACT_ATTIC_URL, "http://evil.example", false},
+		{FACT_ATTIC_URL, "", false},
+		{FACT_ATTIC_CACHE, "main", true},
+		{FACT_ATTIC_CACHE, "other", false},
+		{FACT_ATTIC_KEY, PINNED, true},
+		{FACT_ATTIC_KEY, OTHER, false},
+		{FACT_BAZEL_URL, CLUSTER_BAZEL, true}, /* without the user */
+		{FACT_BAZEL_URL, "grpc://evil.example", false},
+		{"attic.server_key", OTHER, true}, /* shown, never used */
+	};
+	const struct endpoints endpoints = {
+		.attic = {.url = (char *)(uintptr_t)CLUSTER_ATTIC,
+			  .cache = (char *)(uintptr_t) "main",
+			  .public_key = (char *)(uintptr_t)PINNED},
+		.bazel = {.url = (char *)(uintptr_t) "grpc://u:p@bazel-cache.nix-cache.svc.cluster."
+						     "local:9092"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct findings findings = {0};
+		struct facts facts = {0};
+
+		facts_set_text(&facts, rows[i].fact, FACT_STRING, rows[i].said);
+		endpoints_check_facts(&endpoints, &facts, &findings);
+		assert_int_equal(facts_string(&facts, rows[i].fact) != NULL, rows[i].is_kept);
+		assert_int_equal(findings.count, rows[i].is_kept ? 0 : 1);
+		facts_release(&facts);
+		findings_release(&findings);
+	}
+}
+
+static void a_key_that_nobody_chose_is_refused(void **state)
+{
+	const struct endpoints none = {0};
+	struct findings findings = {0};
+	struct facts facts = {0};
+
+	(void)state;
+	facts_set_text(&facts, FACT_ATTIC_KEY, FACT_STRING, OTHER);
+	endpoints_check_facts(&none, &facts, &findings);
+	assert_int_equal(facts.count, 0);
+	assert_int_equal(findings.count, 1);
+	facts_release(&facts);
+	findings_release(&findings);
+}
+
 static void a_job_that_cannot_be_read_is_released(void **state)
 {
 	struct options options = {.contract_path = "/none.json"};
@@ -593,6 +651,8 @@ int main(void)
 		cmocka_unit_test(replacements_become_remedies),
 		cmocka_unit_test(hosts_are_told_apart),
 		cmocka_unit_test(a_job_ties_it_together),
+		cmocka_unit_test(a_probe_says_what_it_was_told),
+		cmocka_unit_test(a_key_that_nobody_chose_is_refused),
 		cmocka_unit_test(a_job_that_cannot_be_read_is_released),
 	};
 

@@ -210,6 +210,23 @@ static void values_that_would_break_a_file_are_left_out(void **state)
 	sample_release(&sample);
 }
 
+/* What is exported comes back as the environment of the next step's spinup. */
+static void nothing_exported_is_an_option(void **state)
+{
+	struct sample sample;
+	const char *name;
+	size_t options = 0;
+
+	(void)state;
+	set_up(&sample);
+	compose(&sample);
+	assert_non_null(environment_find(&sample.environment, "SPINUP_BAZELRC_PATH"));
+	for (; (name = options_variable(options)); options++)
+		assert_null(environment_find(&sample.environment, name));
+	assert_true(options > 10);
+	sample_release(&sample);
+}
+
 /* `env` writes files only where it is told to. */
 static void a_name_goes_where_its_file_goes(void **state)
 {
@@ -273,7 +290,8 @@ static void the_last_word_counts(void **state)
 	char *shown;
 
 	(void)state;
-	environment_set_secret(&environment, "A", "one-secret two-secret", "x", "one-secret");
+	environment_set(&environment, "A", "one-secret two-secret", "x");
+	environment_add_secret(&environment, "A", "one-secret");
 	environment_add_secret(&environment, "A", "two-secret");
 	environment_add_secret(&environment, "ABSENT", "x");
 	shown = variable_display(environment_find(&environment, "A"));
@@ -305,6 +323,7 @@ int main(void)
 		cmocka_unit_test(names_of_our_own),
 		cmocka_unit_test(secrets_need_a_runner_that_hides_them),
 		cmocka_unit_test(values_that_would_break_a_file_are_left_out),
+		cmocka_unit_test(nothing_exported_is_an_option),
 		cmocka_unit_test(a_name_goes_where_its_file_goes),
 		cmocka_unit_test(a_flood_of_secrets_is_left_out),
 		cmocka_unit_test(the_last_word_counts),

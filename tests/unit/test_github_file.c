@@ -185,6 +185,30 @@ static void appends_after_what_is_there(void **state)
 	}
 }
 
+static void a_file_is_read_to_a_bound(void **state)
+{
+	static const struct {
+		off_t size;
+		int status;
+	} rows[] = {{4 << 20, 0}, {(4 << 20) + 1, -1}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct error error = {0};
+		struct stat status;
+		struct file file;
+
+		file_make(&file, "");
+		assert_int_equal(truncate(file.path, rows[i].size), 0);
+		assert_int_equal(github_lines_append(&file.root, file.path, "x\n", 2, &error),
+				 rows[i].status);
+		assert_int_equal(stat(file.path, &status), 0);
+		/* A newline for the line that has none, and ours. */
+		assert_int_equal(status.st_size, rows[i].size + (rows[i].status ? 0 : 3));
+		file_remove(&file);
+	}
+}
+
 static void names_a_file_that_is_broken_already(void **state)
 {
 	static const char content[] = "A=1\nB<<EOF\nno end\n";
@@ -265,6 +289,7 @@ int main(void)
 		cmocka_unit_test(the_runners_grammar),
 		cmocka_unit_test(the_fixtures),
 		cmocka_unit_test(appends_after_what_is_there),
+		cmocka_unit_test(a_file_is_read_to_a_bound),
 		cmocka_unit_test(names_a_file_that_is_broken_already),
 		cmocka_unit_test(only_regular_files_are_followed),
 		cmocka_unit_test(a_short_write_is_taken_back),
