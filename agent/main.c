@@ -10,7 +10,9 @@
 #include "agent/cleanup.h"
 #include "agent/command.h"
 #include "agent/error.h"
+#include "agent/github.h"
 #include "agent/options.h"
+#include "agent/strbuf.h"
 #include "agent/text.h"
 
 /* A caller that closed 0, 1 or 2 must not find our files under those numbers. */
@@ -68,12 +70,20 @@ static int dispatch(const struct command *command, char **argv, char *const *env
 	return status;
 }
 
-/* A message repeats words of the caller's, which may come from the job: it stays one plain line. */
+/* A message repeats words of the caller's, which may come from the job: it stays one plain line. In
+ * a job of GitHub's an annotation says it too, for no summary comes to the author's eyes. */
 static int complain(const struct error *error)
 {
+	CLEANUP_STRBUF struct strbuf line = STRBUF_INIT(4 * sizeof(error->message));
 	CLEANUP_FREE char *message = text_cleaned(error->message, sizeof(error->message));
+	const char *actions = getenv("GITHUB_ACTIONS");
 
 	(void)fprintf(stderr, "spinup: %s\n", message);
+	if (actions && strcmp(actions, "true") == 0)
+		github_annotation(&line, "error",
+				  error->code == ERROR_USAGE ? "spinup: usage" : "spinup: failure",
+				  message);
+	(void)fputs(line.data, stdout);
 	return (int)error->code;
 }
 

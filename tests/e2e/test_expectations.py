@@ -158,7 +158,8 @@ def test_the_page_shows_both_sides(lab, spinup):
 
 
 def test_a_wrong_file_is_refused_with_its_place(lab, spinup):
-    """Status 2, one line that names file and pointer (or line and column), and nothing written."""
+    """Status 2, one line that names file and pointer (or line and column), once more as an annotation for the
+    job's author, and nothing written."""
     assert spinup
     with lab.pod(image="determinate", daemon="determinate",
                  files={**HEAD, f"{WORKSPACE}/leak": Link("/etc/passwd")}) as pod:
@@ -166,8 +167,10 @@ def test_a_wrong_file_is_refused_with_its_place(lab, spinup):
             pod.place({PLACE: text})
             result = pod.exec(["spinup", "run", *ALONE], user="trusted", runner=True, env=CONTRACT)
             assert result.rc == 2, (text[:80], result.stdout)
-            assert result.stdout == "" and result.stderr.count("\n") == 1
+            assert result.stderr.count("\n") == 1
             assert result.stderr.startswith(f"spinup: .github/spinup.json{words}"), result.stderr
+            said = result.stderr.removeprefix("spinup: ").replace("%", "%25")
+            assert result.stdout == f"::error title=spinup%3A usage::{said}"
             assert not any(result.files.values())
 
 
