@@ -5,13 +5,36 @@
 #include <string.h>
 
 #include "agent/cleanup.h"
+#include "agent/endpoint.h"
 #include "agent/mem.h"
+#include "agent/plan.h"
 #include "agent/run.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
+#include "probes/table.h"
 
 /* Less than this is not worth a second try. */
 #define MIN_RETRY_MS 50u
+
+void target_plan(struct plan *plan, const struct probe *probe, const struct endpoint *endpoint,
+		 const char *what)
+{
+	CLEANUP_FREE char *subject = NULL;
+	CLEANUP_FREE char *why = NULL;
+
+	if (!endpoint->url)
+		return;
+	subject = endpoint_display(endpoint);
+	why = mem_format("%s, from %s", what, endpoint->source);
+	plan_add(plan, &(struct plan_entry){
+			       .probe = probe,
+			       .name = probe->name,
+			       .subject = subject,
+			       .kind = endpoint->is_promise ? TASK_PROMISE : TASK_CACHE,
+			       .why = why,
+			       .deadline_ms = TARGET_DEADLINE_MS,
+		       });
+}
 
 int64_t target_end_us(unsigned int budget_ms)
 {

@@ -12,6 +12,9 @@
 #include "agent/resolve.h"
 #include "agent/url.h"
 
+struct endpoint;
+struct plan;
+struct probe;
 struct strbuf;
 
 #define TARGET_BUDGET_MS 2000u   /* of a network probe, its retry included */
@@ -25,6 +28,11 @@ struct target {
 	unsigned int tries;  /* requests prepared so far on the way to the first answer */
 	int64_t end_us;      /* run_clock_us() when the budget is over */
 };
+
+/* For a cache's plan(): adds the one task that proves ENDPOINT, named as the probe; nothing where
+ * there is no URL. WHAT says what it is to the lane ("remote cache"). */
+void target_plan(struct plan *plan, const struct probe *probe, const struct endpoint *endpoint,
+		 const char *what);
 
 /* run_clock_us() when a budget that begins now is over. */
 int64_t target_end_us(unsigned int budget_ms);

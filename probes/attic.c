@@ -41,22 +41,10 @@ static void session_release(struct attic_session *session)
 static void plan(const struct job *job, struct plan *plan)
 {
 	const struct endpoint *endpoint = &job->endpoints.attic;
-	CLEANUP_FREE char *subject = NULL;
-	CLEANUP_FREE char *why = NULL;
+	CLEANUP_FREE char *what =
+		mem_format("cache %s", endpoint->cache ? endpoint->cache : "(none)");
 
-	if (!endpoint->url)
-		return;
-	subject = endpoint_display(endpoint);
-	why = mem_format("cache %s, from %s", endpoint->cache ? endpoint->cache : "(none)",
-			 endpoint->source);
-	plan_add(plan, &(struct plan_entry){
-			       .probe = &probe_attic,
-			       .name = "attic",
-			       .subject = subject,
-			       .kind = endpoint->is_promise ? TASK_PROMISE : TASK_CACHE,
-			       .why = why,
-			       .deadline_ms = TARGET_DEADLINE_MS,
-		       });
+	target_plan(plan, &probe_attic, endpoint, what);
 }
 
 static void keep(char *ret, size_t size, const char *text)

@@ -56,22 +56,7 @@ static void session_release(struct session *session)
 
 static void plan(const struct job *job, struct plan *plan)
 {
-	const struct endpoint *endpoint = &job->endpoints.bazel;
-	CLEANUP_FREE char *subject = NULL;
-	CLEANUP_FREE char *why = NULL;
-
-	if (!endpoint->url)
-		return;
-	subject = endpoint_display(endpoint);
-	why = mem_format("remote cache, from %s", endpoint->source);
-	plan_add(plan, &(struct plan_entry){
-			       .probe = &probe_bazel,
-			       .name = "bazel",
-			       .subject = subject,
-			       .kind = endpoint->is_promise ? TASK_PROMISE : TASK_CACHE,
-			       .why = why,
-			       .deadline_ms = TARGET_DEADLINE_MS,
-		       });
+	target_plan(plan, &probe_bazel, &job->endpoints.bazel, "remote cache");
 }
 
 static void keep(char *ret, size_t size, const char *text)
