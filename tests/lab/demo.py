@@ -5,7 +5,7 @@
 import os
 import sys
 
-from lab import Lab
+from lab import CONTRACT, Lab
 from places import LabError
 from runner_files import RunnerFiles, next_environment, parse
 
@@ -83,7 +83,7 @@ def main():
     """All scenes; the exit status is 0 where each ended as it should."""
     try:
         with Lab() as lab, lab.pod(image="determinate") as pod:
-        XX
+            inputs = {"SPINUP_CONTRACT": CONTRACT}  # the platform's, with the key that the lab signs with
             print("A runner pod in the lab: host name " + pod.hostname + ". Its Nix is Debian's, as a store path\n"
                   "that is named as Determinate's is; name server, Attic's answers, binary cache, bazel-remote\n"
                   "and nix-daemon are real servers under their real names.")
