@@ -103,7 +103,7 @@ def test_no_command_line_holds_a_secret(lab, spinup):
     assert spinup
     secrets, env, files = job(lab)
     script = """spinup run >/dev/null 2>&1 & pid=$!
-        until [ "$(pgrep -c spinup)" -ge 4 ]; do :; done
+        until [ "$(pgrep -c spinup)" -ge 3 ]; do :; done
         n=0; while kill -0 $pid 2>/dev/null && [ $n -lt 40 ]; do
             for i in /proc/[0-9]*; do tr '\\0' ' ' <$i/cmdline; cat $i/comm; echo; done 2>/dev/null
             n=$((n+1))
@@ -116,6 +116,21 @@ def test_no_command_line_holds_a_secret(lab, spinup):
                           env={**step.environment(), **CONTRACT, **env}, timeout=20)
         assert result.stdout.count("spinup run") > 20
         assert_hidden(secrets, {"a command line": result.stdout, "stderr": result.stderr})
+
+
+def test_a_program_of_the_same_user_cannot_look_into_it(lab, spinup):
+    """The checkout's own tools may run while spinup holds the token; its environment and memory stay closed."""
+    assert spinup
+    script = """export ATTIC_TOKEN=look-at-me; sleep 9 & other=$!
+        spinup run >/dev/null 2>&1 & pid=$!
+        until [ "$(pgrep -c spinup)" -ge 2 ]; do :; done
+        cat /proc/$pid/environ /proc/$pid/mem; for i in $(pgrep spinup); do cat /proc/$i/environ; done
+        echo of another; cat /proc/$other/environ; kill $other; wait $pid"""
+    result = lab.exec(["/bin/sh", "-c", script], user="trusted", image="determinate", env=CONTRACT,
+                      down={"attic": "slow-head"}, timeout=20)
+    spinups, other = result.stdout.split("of another")
+    assert "look-at-me" in other and "look-at-me" not in spinups
+    assert result.stderr.count("Permission denied") >= 3, result.stderr
 
 
 @pytest.mark.parametrize("where", ["step", "terminal", "act", "GitLab"])
