@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
-/* What an Attic server says: its cache-config JSON and its error JSON (facts: caches.md, sections
- * 1.2 and 1.3). */
+/* What an Attic server says: its cache-config JSON and its error JSON (Attic: server/src/api/v1/
+ * cache_config.rs, server/src/error.rs). */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* Bazel's flags for the proven cache, as an rc file (facts: caches.md, section 4). */
+/* Bazel's flags for the proven cache, as an rc file (bazel.build/run/bazelrc). */
 #pragma once
 
 struct environment;

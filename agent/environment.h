@@ -35,7 +35,7 @@ struct environment {
 	char **path_entries; /* for GITHUB_PATH, first wins; NULL-terminated */
 };
 
-/* Composes from the proven facts (DESIGN.md, "What a lane gets"). Each fact is checked by a grammar
+/* Composes from the proven facts. Each fact is checked by a grammar
  * again before it enters a value. What cannot be given is added to FINDINGS. Pure. */
 void environment_compose(struct environment *ret, const struct job *job, const struct run *run,
 			 struct findings *findings);

@@ -2,7 +2,7 @@
 /* Errors are about us (usage, files, the agent); findings are about the machine. */
 #pragma once
 
-/* The codes are the exit statuses that they lead to (DESIGN.md, "Commands"). */
+/* The codes are the exit statuses that they lead to. */
 enum error_code {
 	ERROR_NONE = 0,
 	ERROR_USAGE = 2, /* flags, contract or expectations are wrong */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
-/* The runner's file commands and workflow commands (facts: runner-and-arc.md, sections 1 and 2). */
+/* The runner's file commands and workflow commands (actions/runner: FileCommandManager.cs,
+ * ActionCommand.cs). */
 #pragma once
 
 #include <stdbool.h>

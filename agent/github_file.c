@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* Appending to the runner's command files, and the grammar by which it will read them
- * (actions/runner, FileCommandManager.cs; facts: runner-and-arc.md, section 1.2). */
+ * (actions/runner, FileCommandManager.cs). */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

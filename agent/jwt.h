@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* What an Attic token says about itself (facts: caches.md, section 1.3). Nothing is verified, and
+/* What an Attic token says about itself (Attic: token/src/lib.rs). Nothing is verified, and
  * Attic reserves the right to other tokens: what is read here is advice, never a proof. */
 #pragma once
 

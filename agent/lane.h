@@ -64,12 +64,12 @@ struct lane_identity {
 };
 
 /* Finds the label: explicit, downward API, RUNNER_NAME / pod name / host name by the three
- * generations of the name grammar (facts: runner-and-arc.md, section 6), GitLab's tags. */
+ * generations of the name grammar, GitLab's tags. */
 void lane_identify(struct lane_identity *ret, const struct options *options,
 		   const struct context *context, const struct contract *contract);
 void lane_identity_release(struct lane_identity *identity);
 
-/* The lane of a label: the contract's row, else the grammar (DESIGN.md, "The contract"). Always
+/* The lane of a label: the contract's row, else the grammar. Always
  * fills RET; an unknown label promises nothing. What a person should know (unknown, fossil,
  * proof-only, unsupported, inferred) is added to FINDINGS. */
 void lane_of_label(struct lane *ret, const struct lane_identity *identity,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* What a label promises: the contract's row, else the grammar of labels (DESIGN.md, "The contract"). */
+/* What a label promises: the contract's row, else the grammar of labels. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

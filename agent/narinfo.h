@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
-/* narinfo files, store paths and Nix's signing keys (facts: caches.md, section 1.5). */
+/* narinfo files, store paths and Nix's signing keys (Nix: libstore/path-info.cc,
+ * nar-info.cc). */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* netrc files as libcurl reads them, which is how Nix gets its credentials (facts: caches.md,
- * section 2.5; curl's lib/netrc.c and its bounds). All content is secret. */
+/* netrc files as libcurl reads them, which is how Nix gets its credentials (curl: lib/netrc.c). All content is secret. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* The lines of NIX_CONFIG that are about binary caches: the proven one added, dead ones left out,
- * and only what the daemon will heed from this user (facts: caches.md, sections 2.4 and 2.5). */
+ * and only what the daemon will heed from this user (Nix: libstore/daemon.cc). */
 #pragma once
 
 #include <stdbool.h>

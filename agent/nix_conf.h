@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* Nix's configuration as Nix itself reads it: nix.conf, what it includes, the user's files and
- * NIX_CONFIG, in this order (facts: caches.md, section 2.5; Nix's parseConfigFiles). */
+ * NIX_CONFIG, in this order (Nix's parseConfigFiles). */
 #pragma once
 
 #include <stdbool.h>

@@ -65,7 +65,7 @@ static bool is_set_by_job(const struct nix_conf *own, const struct run *run, con
 	       nix_conf_find(own, name, NIX_CONF_SYSTEM, NIX_CONF_ENVIRONMENT);
 }
 
-/* Before 2.29 an address that does not answer holds Nix for minutes (facts: caches.md, 2.2). */
+/* Before 2.29 an address that does not answer holds Nix for minutes (NixOS/nix#12876). */
 static bool needs_connect_timeout(const struct run *run)
 {
 	const char *version = facts_string(&run->facts, FACT_NIX_VERSION);

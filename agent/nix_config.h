@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* NIX_CONFIG for the next steps: the job's own text between ours (DESIGN.md, "What a lane gets"). */
+/* NIX_CONFIG for the next steps: the job's own text between ours. */
 #pragma once
 
 struct environment;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* A client of the Nix daemon's worker protocol, 1.33 to 1.38 (facts: nix.md, section 4; Nix's
+/* A client of the Nix daemon's worker protocol, 1.33 to 1.38 (Nix's
  * worker-protocol-connection.cc). Reads are bounded in time and size. */
 #pragma once
 

@@ -72,7 +72,7 @@ static int compose(const struct job *job, const struct run *run, struct strbuf *
 	return 0;
 }
 
-/* Versions in which a client's netrc-file does not reach the daemon (facts: caches.md, 2.4). */
+/* Versions in which a client's netrc-file does not reach the daemon (NixOS/nix#15408). */
 static void warn_if_ignored(const struct run *run, struct findings *findings)
 {
 	const char *version = facts_string(&run->facts, FACT_NIX_VERSION);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* The pipeline of DESIGN.md from plan to verdict, shared by the commands that prove something. */
+/* The pipeline from plan to verdict, shared by the commands that prove something. */
 #pragma once
 
 #include "agent/result.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* What each failure of the daemon means (facts: nix.md, section 4.5), and whether it is the one that
+/* What each failure of the daemon means, and whether it is the one that
  * belongs to the profile. */
 #include <errno.h>
 #include <stdlib.h>

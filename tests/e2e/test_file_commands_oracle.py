@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Zlib
-"""The oracle itself, against the conformance table (facts: runner-and-arc.md, table 1.5)."""
+"""The oracle itself, against the conformance table."""
 
 import codecs
 import sys
