@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
-/* netrc files as libcurl reads them, which is how Nix gets its credentials (curl: lib/netrc.c). All content is secret. */
+/* netrc files as libcurl reads them (lib/netrc.c), which is how Nix gets its credentials. All content
+ * is secret. */
 #pragma once
 
 #include <stdbool.h>

@@ -6,18 +6,22 @@ import re
 
 import pytest
 from pod import PATH
+from report import validator
 from runner_files import RunnerFiles, next_environment, parse
 
 CONTRACT = {"SPINUP_CONTRACT": "/opt/lab/contract.json"}
 TEMP = "/home/runner/_work/_temp"
+REPORT = f"{TEMP}/spinup/report.json"
 ATTIC = "http://attic.nix-cache.svc.cluster.local"
 BAZEL = "grpc://bazel-cache.nix-cache.svc.cluster.local:9092"
 
 
 def run(lab, *words, env=None, user="trusted", image="determinate", runner=None, **pod):
-    """`spinup run` as a step of a job."""
-    return lab.exec(["spinup", "run", *words], image=image, user=user, runner=runner or RunnerFiles(user),
-                    env={**CONTRACT, **(env or {})}, **pod)
+    """`spinup run` as a step of a job; the report that it leaves fits the schema."""
+    result = lab.exec(["spinup", "run", *words], image=image, user=user, runner=runner or RunnerFiles(user),
+                      env={**CONTRACT, **(env or {})}, collect=[REPORT], **pod)
+    validator().validate(json.loads(result.files[REPORT]))
+    return result
 
 
 def without_delimiters(text):
