@@ -20,7 +20,7 @@ const struct command command_table[] = {
 	{"doctor", "", "the same proofs for an operator, everything shown",
 	 "Runs every proof of the lane and shows all findings, facts and remedies, and what the next\n"
 	 "steps would get. Changes nothing on the machine.",
-	 COMMAND_DOCTOR, 0, command_doctor},
+	 COMMAND_DOCTOR, 0, command_run},
 	{"plan", "", "what would be proven, and why",
 	 "Prints the tasks that run would start, each with its kind, its deadline and its reason.\n"
 	 "Does no I/O beyond reading the job's surroundings, the contract and the expectations.",
@@ -32,7 +32,7 @@ const struct command command_table[] = {
 	{"env", "", "what the next steps would get",
 	 "Proves the lane and prints the environment as run would write it. Variables that stand for a\n"
 	 "file are printed only with --write-files.",
-	 COMMAND_ENV, 0, command_env},
+	 COMMAND_ENV, 0, command_run},
 	{"contract", "[validate]", "print or validate the platform contract",
 	 "Prints the contract in force: the built-in one, or --contract FILE. With validate, checks it\n"
 	 "and the expectations of --expect FILE, and says what is wrong, where, and what is allowed.",

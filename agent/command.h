@@ -40,10 +40,8 @@ const struct command *command_find(const char *name);
 
 /* One function each, in command_*.c. */
 int command_run(const struct command *, const struct options *, char *const *, struct error *);
-int command_doctor(const struct command *, const struct options *, char *const *, struct error *);
 int command_plan(const struct command *, const struct options *, char *const *, struct error *);
 int command_probe(const struct command *, const struct options *, char *const *, struct error *);
-int command_env(const struct command *, const struct options *, char *const *, struct error *);
 int command_contract(const struct command *, const struct options *, char *const *, struct error *);
 int command_explain(const struct command *, const struct options *, char *const *, struct error *);
 int command_version(const struct command *, const struct options *, char *const *, struct error *);

@@ -22,8 +22,7 @@
 /* Proves and emits what is prepared; the exit status, or -1 with ERROR. */
 static int prove_and_emit(struct pipeline *pipeline, struct error *error)
 {
-	if (pipeline_prove(pipeline, error) < 0)
-		return -1;
+	pipeline_prove(pipeline);
 	if (emit_all(&pipeline->result, error) < 0)
 		return -1;
 	return verdict_status(pipeline->result.outcome, &pipeline->job);
@@ -39,18 +38,6 @@ int command_run(const struct command *command, const struct options *options,
 		status = prove_and_emit(&pipeline, error);
 	pipeline_release(&pipeline);
 	return status;
-}
-
-int command_doctor(const struct command *command, const struct options *options,
-		   char *const *environment, struct error *error)
-{
-	return command_run(command, options, environment, error);
-}
-
-int command_env(const struct command *command, const struct options *options,
-		char *const *environment, struct error *error)
-{
-	return command_run(command, options, environment, error);
 }
 
 static void add_lane(const struct job *job, struct json *document)

@@ -94,8 +94,7 @@ static bool is_same_server(const char *a, const char *b)
 
 	if (!a || !b || url_parse(a, &left, NULL) < 0 || url_parse(b, &right, NULL) < 0)
 		return false;
-	return strcmp(left.scheme, right.scheme) == 0 && strcmp(left.host, right.host) == 0 &&
-	       left.port == right.port && strcmp(left.path, right.path) == 0;
+	return url_is_same(&left, &right);
 }
 
 /* ---- Attic */

@@ -62,8 +62,7 @@ bool nix_caches_is_same(const char *left, const char *right)
 
 	if (parse_substituter(left, &a) < 0 || parse_substituter(right, &b) < 0)
 		return strcmp(left, right) == 0;
-	return strcmp(a.scheme, b.scheme) == 0 && strcmp(a.host, b.host) == 0 && a.port == b.port &&
-	       strcmp(a.path, b.path) == 0;
+	return url_is_same(&a, &b);
 }
 
 /* The entry of LIST that is the same place as URL, or NULL. */

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include "agent/error.h"
 #include "agent/mem.h"
 
 #define REPORT_MAX_BYTES (16u << 20)
@@ -37,20 +36,18 @@ static void adopt_findings(struct findings *into, struct findings *from)
 	*from = (struct findings){0};
 }
 
-int pipeline_prove(struct pipeline *pipeline, struct error *error)
+void pipeline_prove(struct pipeline *pipeline)
 {
 	struct run *run = &pipeline->run;
 	struct job *job = &pipeline->job;
 
-	if (run_tasks(run, job, &pipeline->plan, job->options->deadline_ms, error) < 0)
-		return -1;
+	run_tasks(run, job, &pipeline->plan, job->options->deadline_ms);
 	adopt_findings(&run->findings, &job->findings);
 	endpoints_check_facts(&job->endpoints, &run->facts, &run->findings);
 	expect_judge(&job->expect, &job->lane, &run->facts, &run->findings);
 	environment_compose(&pipeline->environment, job, run, &run->findings);
 	verdict_weigh(&run->findings, &pipeline->plan);
 	pipeline->result.outcome = verdict_outcome(&run->findings, job);
-	return 0;
 }
 
 void pipeline_release(struct pipeline *pipeline)

@@ -23,8 +23,7 @@ struct pipeline {
 int pipeline_prepare(struct pipeline *pipeline, const struct command *command,
 		     const struct options *options, char *const *environment, struct error *error);
 
-/* Probes, judges the toolchain, composes the environment and reaches the verdict.
- * Returns 0, or -1 with ERROR. */
-int pipeline_prove(struct pipeline *pipeline, struct error *error);
+/* Probes, judges the toolchain, composes the environment and reaches the verdict. */
+void pipeline_prove(struct pipeline *pipeline);
 
 void pipeline_release(struct pipeline *pipeline);

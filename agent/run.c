@@ -15,7 +15,6 @@
 
 #include "agent/cleanup.h"
 #include "agent/digest.h"
-#include "agent/error.h"
 #include "agent/http.h"
 #include "agent/job.h"
 #include "agent/mem.h"
@@ -361,12 +360,11 @@ static void collect(const struct crew *crew, struct run *run)
 	}
 }
 
-int run_tasks(struct run *run, const struct job *job, const struct plan *plan,
-	      unsigned int all_deadline_ms, struct error *error)
+void run_tasks(struct run *run, const struct job *job, const struct plan *plan,
+	       unsigned int all_deadline_ms)
 {
 	struct crew crew = {.job = job, .count = plan->count};
 
-	(void)error;
 	run->started = (int64_t)time(NULL);
 	run->started_us = run_clock_us();
 	run->results = mem_alloc(plan->count, sizeof(*run->results));
@@ -384,7 +382,6 @@ int run_tasks(struct run *run, const struct job *job, const struct plan *plan,
 	sandbox_free(crew.sandbox);
 	free(crew.workers);
 	run->elapsed_us = run_clock_us() - run->started_us;
-	return 0;
 }
 
 void run_release(struct run *run)

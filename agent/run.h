@@ -9,7 +9,6 @@
 #include "agent/finding.h"
 #include "agent/sandbox.h"
 
-struct error;
 struct job;
 struct plan;
 struct task;
@@ -44,10 +43,9 @@ struct run {
 };
 
 /* Runs all tasks of PLAN side by side and appends their facts and findings, and a finding for
- * every task that timed out, crashed, or said nothing. ALL_DEADLINE_MS bounds the whole phase.
- * Returns 0, or -1 with ERROR when nothing could be run at all. */
-int run_tasks(struct run *run, const struct job *job, const struct plan *plan,
-	      unsigned int all_deadline_ms, struct error *error);
+ * every task that timed out, crashed, or said nothing. ALL_DEADLINE_MS bounds the whole phase. */
+void run_tasks(struct run *run, const struct job *job, const struct plan *plan,
+	       unsigned int all_deadline_ms);
 void run_release(struct run *run);
 
 /* "done", "silent", "timeout", … */

@@ -252,6 +252,12 @@ void url_release(struct url *url)
 	*url = (struct url){0};
 }
 
+bool url_is_same(const struct url *left, const struct url *right)
+{
+	return strcmp(left->scheme, right->scheme) == 0 && strcmp(left->host, right->host) == 0 &&
+	       left->port == right->port && strcmp(left->path, right->path) == 0;
+}
+
 char *url_display(const struct url *url)
 {
 	struct strbuf out = STRBUF_INIT(MAX_URL_BYTES + 16);

@@ -25,5 +25,8 @@ struct url {
 int url_parse(const char *text, struct url *ret, struct error *error);
 void url_release(struct url *url);
 
+/* Whether both lead to the same place: scheme, host, port and path. */
+bool url_is_same(const struct url *left, const struct url *right);
+
 /* The URL without user and password, as it may be shown; the caller frees. */
 char *url_display(const struct url *url);
