@@ -114,9 +114,9 @@ build/lab/bin/%: build/release/tests/lab/%.o
 	$(call say,LD) $(cc-release) -static -s -Wl,--gc-sections -o $@ $^ -lseccomp
 lab-tools: $(patsubst tests/lab/%.c,build/lab/bin/%,$(wildcard tests/lab/*.c))
 
-build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o build/fuzz/parts.a
+build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o build/fuzz/tests/fuzz/fuzz.o build/fuzz/parts.a
 	@mkdir -p $(@D)
 	$(call say,LD) $(cc-fuzz) $(ldflags-fuzz) -o $@ $^ $(libs-fuzz)
-fuzzers: $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(wildcard tests/fuzz/*.c))
+fuzzers: $(patsubst tests/fuzz/%.c,build/fuzz/bin/%,$(filter-out %/fuzz.c,$(wildcard tests/fuzz/*.c)))
 
 .PHONY: dev-gcc dev-clang unit-gcc unit-clang static-tests lab-tools fuzzers

@@ -64,10 +64,11 @@ cmd_test() {
 	cmd_build
 	./build.sh dev || status=1
 	./build.sh static || status=1
+	fuzz_briefly || status=1
 	prepare_lab
 	python=$(find_python)
 	step "end to end"
-	[ $status -eq 0 ] || say "(unit or static tests FAILED, see above)"
+	[ $status -eq 0 ] || say "(unit, static or fuzz tests FAILED, see above)"
 	[[ " $* " != *" tests/"* ]] || what=()
 	"$python" -m pytest -o cache_dir=build/pytest "${what[@]}" "$@" || status=1
 	return $status
@@ -119,12 +120,14 @@ cmd_format() {
 #: fuzz [NAME [SECONDS]]  run the fuzz targets (or one) for 60 seconds each, or so many
 cmd_fuzz() {
 	local target targets=() seconds=${2:-60}
-	[ -n "$(names tests/fuzz c)" ] || { say "build.sh fuzz: there are no fuzz targets yet"; exit 2; }
 	need dev
 	compile fuzzers
-	mapfile -t targets < <(names tests/fuzz c)
+	mapfile -t targets < <(fuzz_targets)
 	[ -z "${1:-}" ] || targets=("$1")
-	for target in "${targets[@]}"; do fuzz_one "$target" "$seconds"; done
+	for target in "${targets[@]}"; do
+		step "fuzz: $target, $seconds s"
+		fuzz_one "$target" -max_total_time="$seconds" -print_final_stats=1
+	done
 }
 
 #: dist  pack the built binary, licences and bill of materials into build/dist, the same bytes each time
@@ -202,12 +205,34 @@ run_one() {
 	return $status
 }
 
+fuzz_targets() { names tests/fuzz c | grep -vx fuzz; }
+
+# The seeds of a format are its fixtures; fixtures/fuzz has those of formats that no other test reads.
 fuzz_one() {
-	local name=$1 corpus=build/fuzz/corpus/$1 seeds=fixtures/fuzz/$1
-	step "fuzz: $name, $2 s"
-	mkdir -p "$corpus" "$seeds"
-	"build/fuzz/bin/$name" -max_total_time="$2" -print_final_stats=1 -artifact_prefix="build/fuzz/$name-" \
-		"$corpus" "$seeds"
+	local name=$1 seeds=() folder
+	shift
+	for folder in "fixtures/$name" "fixtures/fuzz/$name"; do
+		[ ! -d "$folder" ] || seeds+=("$folder")
+	done
+	[ ${#seeds[@]} -gt 0 ] || die "fuzz: $name has no seeds below fixtures/"
+	mkdir -p "build/fuzz/corpus/$name"
+	"build/fuzz/bin/$name" -artifact_prefix="build/fuzz/$name-" -timeout=10 -rss_limit_mb=1024 \
+		"$@" "build/fuzz/corpus/$name" "${seeds[@]}"
+}
+
+# Every seed, what earlier runs found, and some thousands of inputs more.
+fuzz_briefly() {
+	local target status=0
+	step "fuzz targets"
+	compile fuzzers
+	for target in $(fuzz_targets); do
+		fuzz_one "$target" -runs=5000 >"build/fuzz/$target.log" 2>&1 || {
+			say "FAIL  $target"
+			tail -n 40 "build/fuzz/$target.log" >&2
+			status=1
+		}
+	done
+	return $status
 }
 
 prepare_lab() {
