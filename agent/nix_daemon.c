@@ -179,17 +179,20 @@ static bool exchange_features(struct nix_daemon *daemon)
 	return true;
 }
 
+/* What is no version is forgotten: it is a fact later, whatever became of the handshake. */
 static bool read_version(struct nix_daemon *daemon)
 {
 	const uint64_t affinity_and_reserve[] = {0, 0};
+	char version[sizeof(daemon->version)];
 
 	daemon->step = "version";
 	if (!nix_wire_write_numbers(daemon, affinity_and_reserve, 2) ||
-	    !nix_wire_read_text(daemon, daemon->version, sizeof(daemon->version)))
+	    !nix_wire_read_text(daemon, version, sizeof(version)))
 		return false;
-	for (const char *c = daemon->version; *c; c++)
+	for (const char *c = version; *c; c++)
 		if (*c <= ' ' || *c >= 0x7f)
 			return nix_wire_fail(daemon, "a version with strange characters");
+	(void)snprintf(daemon->version, sizeof(daemon->version), "%s", version);
 	return true;
 }
 

@@ -241,6 +241,7 @@ static void check_failures(void **state)
 		assert_int_equal(daemon.outcome, failures[i].outcome);
 		assert_non_null(strstr(daemon.message, failures[i].message));
 		assert_null(strpbrk(daemon.message, "\x1b\n"));
+		assert_null(strpbrk(daemon.version, "\x1b\n"));
 		assert_non_null(daemon.step);
 		if (failures[i].outcome == NIX_DAEMON_SILENT)
 			assert_true(run_clock_us() - start_us >= PATIENCE_MS * 1000);
