@@ -27,6 +27,8 @@
 #define FACT_NIX_KEYS "nix.conf.trusted_public_keys"                  /* list, effective */
 #define FACT_NIX_DAEMON_KEYS "nix.conf.daemon_trusted_public_keys"    /* list, the daemon's own */
 #define FACT_NIX_FEATURES "nix.conf.system_features"                  /* list */
+#define FACT_NIX_FEATURES_SET "nix.conf.are_system_features_set"      /* boolean: not the default */
+#define FACT_NIX_BUILD_USERS "nix.build_users"                        /* integer: more than 0 */
 #define FACT_NIX_NETRC "nix.conf.netrc_file"                          /* string, effective */
 #define FACT_NIX_USER_SETTINGS "nix.conf.user_settings" /* list: names that the user's files set */
 #define FACT_NIX_CA_BUNDLE                                                                         \
@@ -50,6 +52,14 @@
 /* toolchain */
 #define FACT_BAZEL_VERSION "toolchain.bazel"   /* string: by .bazelversion, else the tool itself */
 #define FACT_DOCKER_VERSION "toolchain.docker" /* string: the client's */
+
+/* kvm */
+#define FACT_KVM_USABLE "kvm.is_usable" /* boolean: a guest ran, as this user */
+/* boolean: Nix's build users may open the node */
+#define FACT_KVM_FOR_BUILDERS "kvm.node.is_open_to_build_users"
+#define FACT_KVM_NODE_MODE "kvm.node.mode"  /* string: "0660" */
+#define FACT_KVM_NODE_OWN "kvm.node.is_own" /* boolean: made for this container, not the host's */
+#define FACT_KVM_AFTER_DAEMON "kvm.node.is_younger_than_daemon" /* boolean */
 
 /* substituters */
 #define FACT_DEAD_SUBSTITUTERS "substituters.dead" /* list: URLs, as the configuration lists them */

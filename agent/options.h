@@ -37,6 +37,7 @@ struct options {
 	bool is_attic_public_read; /* opt-in to the public cache (--attic-public-read) */
 	bool is_bazel_upload_wanted; /* --bazel-upload, or GF_BAZEL_REMOTE_UPLOAD=true */
 	bool is_bazel_home_rc;       /* --bazel-home-rc */
+	bool is_all;                 /* --all: devices that the lane does not promise, as advice */
 	bool is_help;
 	const char
 		*arguments[OPTIONS_MAX_NAMES]; /* what is left after the flags, NULL-terminated */

@@ -17,9 +17,6 @@
 #define MAX_ERRORS 1u /* the runner keeps ten of a kind for a whole composite action */
 #define MAX_WARNINGS 3u
 
-#ifndef FACT_KVM_USABLE
-#define FACT_KVM_USABLE "kvm.is_usable"
-#endif
 #ifndef FACT_GPU_USABLE
 #define FACT_GPU_USABLE "gpu.is_usable"
 #endif

@@ -199,7 +199,7 @@ static void tell_facts(const struct nix_evidence *evidence, const char *state,
 	channel_string(channel, FACT_NIX_TRUST, nix_trust_name(nix_trust_of(evidence)));
 	channel_string(channel, FACT_NIX_CA_BUNDLE, evidence->ca_bundle);
 	if (evidence->builders == NIX_BUILDERS_READY)
-		channel_integer(channel, "nix.build_users", evidence->builder_count);
+		channel_integer(channel, FACT_NIX_BUILD_USERS, evidence->builder_count);
 	tell_daemon(evidence, channel);
 }
 

@@ -183,6 +183,8 @@ static void tell_features(const struct nix_evidence *evidence, struct channel *c
 		      evidence->has_kvm ? DEFAULT_FEATURES " kvm" : DEFAULT_FEATURES, &features);
 	joined = words_join(&features, '\n');
 	channel_list(channel, FACT_NIX_FEATURES, joined);
+	channel_boolean(channel, FACT_NIX_FEATURES_SET,
+			nix_conf_value(&evidence->conf, "system-features", last, NULL) != NULL);
 }
 
 static void tell_user_settings(const struct nix_evidence *evidence, struct channel *channel)
