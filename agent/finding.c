@@ -102,6 +102,19 @@ void finding_set_remedy(struct finding *finding, const char *remedy)
 	finding->remedy = text_cleaned(remedy, MAX_TEXT_BYTES);
 }
 
+void findings_drop(struct findings *findings, int task_index)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		if (findings->items[i].task_index == task_index)
+			finding_release(&findings->items[i]);
+		else
+			findings->items[kept++] = findings->items[i];
+	}
+	findings->count = kept;
+}
+
 const struct finding *findings_find(const struct findings *findings, enum finding_id id)
 {
 	for (size_t i = 0; i < findings->count; i++)

@@ -68,4 +68,8 @@ struct finding *findings_note(struct findings *findings, enum finding_id id, con
 /* Replaces the remedy (copied). */
 void finding_set_remedy(struct finding *finding, const char *remedy);
 
+/* Takes out what the task found that has this index; the order of the rest stays. */
+void findings_drop(struct findings *findings, int task_index);
+
+/* The first of that kind, or NULL. */
 const struct finding *findings_find(const struct findings *findings, enum finding_id id);

@@ -4,7 +4,10 @@
 
 #include <stdlib.h>
 
+#include "agent/command.h"
 #include "agent/mem.h"
+#include "agent/nix_kvm.h"
+#include "agent/repair.h"
 
 #define REPORT_MAX_BYTES (16u << 20)
 
@@ -43,6 +46,9 @@ void pipeline_prove(struct pipeline *pipeline)
 
 	run_tasks(run, job, &pipeline->plan, job->options->deadline_ms);
 	adopt_findings(&run->findings, &job->findings);
+	if (pipeline->result.command->bit == COMMAND_RUN)
+		repair_all(run, job, &pipeline->plan);
+	nix_kvm_judge(&run->facts, &pipeline->plan, &run->findings);
 	endpoints_check_facts(&job->endpoints, &run->facts, &run->findings);
 	expect_judge(&job->expect, &job->lane, &run->facts, &run->findings);
 	environment_compose(&pipeline->environment, job, run, &run->findings);

@@ -56,21 +56,6 @@ int64_t run_clock_us(void)
 	return now.tv_sec * INT64_C(1000000) + now.tv_nsec / 1000;
 }
 
-const char *task_end_name(enum task_end end)
-{
-	static const char *const names[] = {
-		[TASK_END_DONE] = "done",
-		[TASK_END_SILENT] = "silent",
-		[TASK_END_TIMEOUT] = "timeout",
-		[TASK_END_CRASHED] = "crashed",
-		[TASK_END_SANDBOX] = "sandbox",
-		[TASK_END_BROKEN] = "broken",
-		[TASK_END_NOT_STARTED] = "not-started",
-	};
-
-	return names[end];
-}
-
 /* In the child: the pipes of the tasks that were started before are none of its business. */
 static void leave_the_crew(const struct crew *crew, int own_end)
 {
@@ -88,8 +73,8 @@ static void start(struct crew *crew, size_t index, struct run *run)
 	int pipe_fds[2];
 
 	worker->result->start_us = run_clock_us() - run->started_us;
-	record_decoder_init(&worker->decoder, task->probe->name, (int)index, &run->facts,
-			    &run->findings);
+	record_decoder_init(&worker->decoder, task->probe->name,
+			    (int)(worker->result - run->results), &run->facts, &run->findings);
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
 		worker->verdict = TASK_END_NOT_STARTED;
 		(void)snprintf(worker->decoder.phase, sizeof(worker->decoder.phase), "pipe: %s",
@@ -301,31 +286,6 @@ static void run_crew(struct crew *crew, struct run *run)
 	(void)sigprocmask(SIG_SETMASK, &old_mask, NULL);
 }
 
-/* What the parent itself has to say of a task that did not end well. */
-static void report_end(struct run *run, const struct worker *worker)
-{
-	static const enum finding_id ids[] = {
-		[TASK_END_SILENT] = FINDING_TASK_SILENT,
-		[TASK_END_TIMEOUT] = FINDING_TASK_TIMEOUT,
-		[TASK_END_CRASHED] = FINDING_TASK_CRASHED,
-		[TASK_END_SANDBOX] = FINDING_TASK_SANDBOX,
-		[TASK_END_BROKEN] = FINDING_TASK_BROKEN,
-		[TASK_END_NOT_STARTED] = FINDING_TASK_NOT_STARTED,
-	};
-	const struct task_result *result = worker->result;
-	CLEANUP_FREE char *detail = NULL;
-	struct finding *finding;
-
-	if (result->end == TASK_END_DONE)
-		return;
-	detail = mem_format("%s: %s after %lld ms%s%s", result->task->name,
-			    task_end_name(result->end), (long long)(result->took_us / 1000),
-			    result->phase[0] ? ", at step: " : "", result->phase);
-	finding = findings_add(&run->findings, ids[result->end], result->task->probe->name,
-			       result->task->subject, detail);
-	finding->task_index = worker->decoder.task_index;
-}
-
 /* The lowest level counts. Programs of the image run under a looser profile by design: they say
  * nothing of what the kernel grants. Returns whether this worker's level was noted. */
 static bool note_sandbox(struct run *run, const struct worker *worker, bool is_first)
@@ -337,10 +297,8 @@ static bool note_sandbox(struct run *run, const struct worker *worker, bool is_f
 	return true;
 }
 
-static void collect(const struct crew *crew, struct run *run)
+static void collect(const struct crew *crew, struct run *run, bool is_first)
 {
-	bool is_first = true;
-
 	for (size_t i = 0; i < crew->count; i++) {
 		const struct worker *worker = &crew->workers[i];
 
@@ -349,7 +307,7 @@ static void collect(const struct crew *crew, struct run *run)
 			memcpy(worker->result->phase, worker->decoder.phase,
 			       sizeof(worker->result->phase));
 		}
-		report_end(run, worker);
+		task_end_report(worker->result, worker->decoder.task_index, &run->findings);
 		is_first &= !note_sandbox(run, worker, is_first);
 	}
 	for (size_t i = 0; i < run->findings.count; i++) {
@@ -360,28 +318,45 @@ static void collect(const struct crew *crew, struct run *run)
 	}
 }
 
-void run_tasks(struct run *run, const struct job *job, const struct plan *plan,
-	       unsigned int all_deadline_ms)
+/* Runs COUNT tasks from FIRST on. */
+static void run_some(struct run *run, const struct job *job, size_t first, size_t count,
+		     int64_t phase_end_us)
 {
-	struct crew crew = {.job = job, .count = plan->count};
+	struct crew crew = {.job = job, .count = count, .phase_end_us = phase_end_us};
 
-	run->started = (int64_t)time(NULL);
-	run->started_us = run_clock_us();
-	run->results = mem_alloc(plan->count, sizeof(*run->results));
-	run->count = plan->count;
-	crew.workers = mem_alloc(plan->count, sizeof(*crew.workers));
-	crew.phase_end_us = run->started_us + all_deadline_ms * INT64_C(1000);
-	for (size_t i = 0; i < plan->count; i++) {
-		run->results[i].task = &plan->tasks[i];
-		crew.workers[i].result = &run->results[i];
+	crew.workers = mem_alloc(count, sizeof(*crew.workers));
+	for (size_t i = 0; i < count; i++) {
+		crew.workers[i].result = &run->results[first + i];
 		crew.workers[i].fd = -1;
 	}
 	crew.sandbox = sandbox_new(job->context.root.is_confined);
 	run_crew(&crew, run);
-	collect(&crew, run);
+	collect(&crew, run, count == run->count);
 	sandbox_free(crew.sandbox);
 	free(crew.workers);
 	run->elapsed_us = run_clock_us() - run->started_us;
+}
+
+void run_tasks(struct run *run, const struct job *job, const struct plan *plan,
+	       unsigned int all_deadline_ms)
+{
+	run->started = (int64_t)time(NULL);
+	run->started_us = run_clock_us();
+	run->results = mem_alloc(plan->count, sizeof(*run->results));
+	run->count = plan->count;
+	for (size_t i = 0; i < plan->count; i++)
+		run->results[i].task = &plan->tasks[i];
+	run_some(run, job, 0, plan->count, run->started_us + all_deadline_ms * INT64_C(1000));
+}
+
+void run_task_again(struct run *run, const struct job *job, size_t index)
+{
+	const struct task *task = run->results[index].task;
+
+	findings_drop(&run->findings, (int)index);
+	facts_forget(&run->facts, task->probe->name);
+	run->results[index] = (struct task_result){.task = task};
+	run_some(run, job, index, 1, run_clock_us() + task->deadline_ms * INT64_C(1000));
 }
 
 void run_release(struct run *run)

@@ -8,20 +8,11 @@
 #include "agent/facts.h"
 #include "agent/finding.h"
 #include "agent/sandbox.h"
+#include "agent/task_end.h"
 
 struct job;
 struct plan;
 struct task;
-
-enum task_end {
-	TASK_END_DONE,        /* spoke, and exited with 0 */
-	TASK_END_SILENT,      /* exited with 0 and said nothing */
-	TASK_END_TIMEOUT,     /* passed its deadline, and was killed */
-	TASK_END_CRASHED,     /* a signal or a non-zero status */
-	TASK_END_SANDBOX,     /* SIGSYS: the agent's own sandbox */
-	TASK_END_BROKEN,      /* its records broke the rules */
-	TASK_END_NOT_STARTED, /* fork failed, or the probe phase was over before it could start */
-};
 
 struct task_result {
 	const struct task *task;
@@ -46,10 +37,11 @@ struct run {
  * every task that timed out, crashed, or said nothing. ALL_DEADLINE_MS bounds the whole phase. */
 void run_tasks(struct run *run, const struct job *job, const struct plan *plan,
 	       unsigned int all_deadline_ms);
-void run_release(struct run *run);
 
-/* "done", "silent", "timeout", … */
-const char *task_end_name(enum task_end end);
+/* Runs the task INDEX of the plan once more. What it said and measured before is forgotten. */
+void run_task_again(struct run *run, const struct job *job, size_t index);
+
+void run_release(struct run *run);
 
 /* Monotonic microseconds. */
 int64_t run_clock_us(void);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Zlib */
+/* The ends of tasks: their names, and what is said of those that are not well. */
+#include "agent/task_end.h"
+
+#include "agent/cleanup.h"
+#include "agent/finding.h"
+#include "agent/mem.h"
+#include "agent/plan.h"
+#include "agent/run.h"
+#include "probes/table.h"
+
+const char *task_end_name(enum task_end end)
+{
+	static const char *const names[] = {
+		[TASK_END_DONE] = "done",
+		[TASK_END_SILENT] = "silent",
+		[TASK_END_TIMEOUT] = "timeout",
+		[TASK_END_CRASHED] = "crashed",
+		[TASK_END_SANDBOX] = "sandbox",
+		[TASK_END_BROKEN] = "broken",
+		[TASK_END_NOT_STARTED] = "not-started",
+	};
+
+	return names[end];
+}
+
+void task_end_report(const struct task_result *result, int task_index, struct findings *findings)
+{
+	static const enum finding_id ids[] = {
+		[TASK_END_SILENT] = FINDING_TASK_SILENT,
+		[TASK_END_TIMEOUT] = FINDING_TASK_TIMEOUT,
+		[TASK_END_CRASHED] = FINDING_TASK_CRASHED,
+		[TASK_END_SANDBOX] = FINDING_TASK_SANDBOX,
+		[TASK_END_BROKEN] = FINDING_TASK_BROKEN,
+		[TASK_END_NOT_STARTED] = FINDING_TASK_NOT_STARTED,
+	};
+	CLEANUP_FREE char *detail = NULL;
+	struct finding *finding;
+
+	if (result->end == TASK_END_DONE)
+		return;
+	detail = mem_format("%s: %s after %lld ms%s%s", result->task->name,
+			    task_end_name(result->end), (long long)(result->took_us / 1000),
+			    result->phase[0] ? ", at step: " : "", result->phase);
+	finding = findings_add(findings, ids[result->end], result->task->probe->name,
+			       result->task->subject, detail);
+	finding->task_index = task_index;
+}
