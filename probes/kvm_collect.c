@@ -78,6 +78,13 @@ static void try_device(struct kvm_evidence *evidence, const struct root *root,
 		return;
 	channel_phase(channel, "ask for version and capabilities");
 	evidence->api = ioctl(kvm, KVM_GET_API_VERSION, 0);
+	if (evidence->api < 0)
+		evidence->proof = (struct kvm_proof){
+			.end = KVM_END_REFUSED,
+			.call = "KVM_GET_API_VERSION",
+			.error = errno,
+			.picoseconds = -1,
+		};
 	if (evidence->api != KVM_API)
 		return;
 	check_capabilities(evidence, kvm);
@@ -125,10 +132,11 @@ static char *read_vendor(const struct root *root)
 	return text_cleaned(text.data, 64);
 }
 
-/* Whether version 1's list of a container allows the device to be read and written. */
+/* Whether version 1's list of a container allows the device to be read and written. A list that allows
+ * all ("a *:* rwm") may have exceptions, which it does not show. */
 static enum kvm_known ask_cgroup(const struct root *root)
 {
-	static const char *const allowing[] = {"a *:* rw", "c *:* rw", "c 10:* rw", "c 10:232 rw"};
+	static const char *const allowing[] = {"c *:* rw", "c 10:* rw", "c 10:232 rw"};
 	CLEANUP_STRBUF struct strbuf text = STRBUF_INIT(MAX_FILE_BYTES);
 
 	if (root_read(root, "/sys/fs/cgroup/devices/devices.list", &text) < 0)
@@ -137,6 +145,8 @@ static enum kvm_known ask_cgroup(const struct root *root)
 		for (size_t i = 0; i < sizeof(allowing) / sizeof(allowing[0]); i++)
 			if (text_starts_with(line, allowing[i]))
 				return KVM_YES;
+		if (*line == 'a')
+			return KVM_UNKNOWN;
 		line += strcspn(line, "\n");
 	}
 	return KVM_NO;

@@ -166,7 +166,7 @@ void kvm_judge(const struct kvm_evidence *evidence, const struct job *job, struc
 	send_facts(evidence, channel);
 	if (evidence->open_error != 0)
 		kvm_judge_node(evidence, job, channel);
-	else if (evidence->api != KVM_API)
+	else if (evidence->api >= 0 && evidence->api != KVM_API)
 		channel_finding(channel, FINDING_KVM_API_DIFFERS, KVM_PATH, NULL,
 				"KVM_GET_API_VERSION answers %d, not %d", evidence->api, KVM_API);
 	else if (evidence->missing.count)

@@ -81,14 +81,14 @@ static void judge_missing(const struct kvm_evidence *evidence, struct channel *c
 	CLEANUP_STRBUF struct strbuf machine = STRBUF_INIT(512);
 	enum finding_id cause = cause_of_absence(evidence);
 
-	describe_machine(evidence, &machine);
-	if (evidence->is_in_kernel == KVM_YES)
+	if (evidence->is_in_kernel == KVM_YES) {
 		channel_finding(channel, FINDING_KVM_NODE_MISSING, KVM_PATH, NULL,
-				"there is no " KVM_PATH ", and %s", machine.data);
-	else
-		channel_finding(channel, cause, KVM_PATH,
-				remedy_of_absence(cause, evidence->vendor),
-				"there is no " KVM_PATH "; %s", machine.data);
+				"there is no " KVM_PATH ", but /proc/misc lists kvm");
+		return;
+	}
+	describe_machine(evidence, &machine);
+	channel_finding(channel, cause, KVM_PATH, remedy_of_absence(cause, evidence->vendor),
+			"there is no " KVM_PATH "; %s", machine.data);
 }
 
 static void judge_stale(const struct kvm_evidence *evidence, struct channel *channel)
@@ -96,6 +96,12 @@ static void judge_stale(const struct kvm_evidence *evidence, struct channel *cha
 	CLEANUP_STRBUF struct strbuf machine = STRBUF_INIT(512);
 	enum finding_id cause = cause_of_absence(evidence);
 
+	if (evidence->is_in_kernel == KVM_YES) {
+		channel_finding(channel, FINDING_KVM_NODE_STALE, KVM_PATH, NULL,
+				"opening it: %s, though /proc/misc lists kvm",
+				strerror(evidence->open_error));
+		return;
+	}
 	describe_machine(evidence, &machine);
 	channel_finding(channel, FINDING_KVM_NODE_STALE, KVM_PATH,
 			remedy_of_absence(cause, evidence->vendor), "opening it: %s; %s (%s)",
@@ -130,16 +136,16 @@ static bool is_open_by_mode(const struct kvm_evidence *evidence, const struct co
 	return (mode & 06) == 06;
 }
 
-/* "mode 0660, owner 0, group 993; this user is 1001 with the groups 1001, 27" */
+/* "mode 0660, owner 0, group 993; this user is 1001, in the groups 1001, 27" */
 static void describe_identity(const struct kvm_evidence *evidence, const struct context *context,
 			      struct strbuf *out)
 {
 	const struct device_node *node = &evidence->node;
 
-	strbuf_printf(out, "mode %04o, owner %u, group %u; this user is %u with the group%s %u",
+	strbuf_printf(out, "mode %04o, owner %u, group %u; this user is %u, in the groups %u",
 		      (unsigned int)(node->mode & 07777), (unsigned int)node->uid,
 		      (unsigned int)node->gid, (unsigned int)context->uid,
-		      context->group_count > 1 ? "s" : "", (unsigned int)context->gid);
+		      (unsigned int)context->gid);
 	for (size_t i = 0; i < context->group_count && i < MAX_SHOWN_GROUPS; i++)
 		if (context->groups[i] != context->gid)
 			strbuf_printf(out, ", %u", (unsigned int)context->groups[i]);
@@ -195,7 +201,7 @@ static void judge_not_permitted(const struct kvm_evidence *evidence, struct chan
 		[KVM_YES] =
 			"yet its list (cgroup version 1) allows c 10:232: look for a filter of system "
 			"calls",
-		[KVM_UNKNOWN] = "with cgroup version 2 a program decides, which cannot be read",
+		[KVM_UNKNOWN] = "what it allows cannot be read here",
 	};
 
 	channel_finding(channel, FINDING_KVM_CGROUP_DENIED, KVM_PATH, NULL,

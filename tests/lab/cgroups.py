@@ -2,15 +2,21 @@
 """Real memory and CPU limits for pods, as a lane's envelope sets them: cgroup v2, or v1's controllers."""
 
 import os
+import subprocess
 import threading
 import time
 from pathlib import Path
+
+from places import BOX, LabError
 
 ROOT = Path("/sys/fs/cgroup")
 PREFIX = "spinup-lab-"
 PERIOD_US = 100000
 # controller: the file of a limit in its hierarchy, v1
 V1 = {"memory": "memory.limit_in_bytes", "cpu": "cpu.cfs_quota_us"}
+
+# What runc allows: nodes may be made, and a container's own devices opened.
+ALLOWED = ("c *:* m", "b *:* m", "c 1:* rwm", "c 5:* rwm", "c 136:* rwm")
 
 
 def _remove_dead(folder):
@@ -56,6 +62,31 @@ class Cgroups:
             (folder / V1[controller]).write_text(str(value))
             made.append(f"{controller}={folder}")
         return made
+
+    def deny(self, device, version):
+        """box's --cgroup value of a group in which a character device ("10:232") cannot be opened: by a container
+        runtime's list of version 1, which does not name it, or by a program of version 2."""
+        with self.lock:
+            if (device, version) not in self.made:
+                self.made[device, version] = [self._deny(device, version)]
+            return self.made[device, version]
+
+    def _deny(self, device, version):
+        name = f"{PREFIX}{os.getpid()}-{len(self.made)}"
+        try:
+            if version == 1:
+                folder = self._folder(ROOT / "devices", name)
+                (folder / "devices.deny").write_text("a")
+                for rule in ALLOWED:
+                    (folder / "devices.allow").write_text(rule)
+                return f"devices={folder}"
+            folder = self._folder(ROOT if self.unified else ROOT / "unified", name)
+            subprocess.run([BOX.parent / "device_deny", folder, device], check=True, capture_output=True, text=True)
+            return f"v2={folder}"
+        except subprocess.CalledProcessError as failure:
+            raise LabError(f"cgroup version {version}: {failure.stderr.strip()}") from failure
+        except OSError as failure:
+            raise LabError(f"device control groups of version {version}: {failure}") from failure
 
     @staticmethod
     def _folder(parent, name):

@@ -162,7 +162,7 @@ class Lab:
         return json.dumps(document, indent=2) + "\n"
 
     def pod(self, *, image="nix", daemon=None, dns=None, down=None, hostname=HOSTNAME, files=None, tmpfs=(),
-            nodes=(), kvm=None, memory=8 * GIB, cpus=4, sudo=False):
+            nodes=(), binds=(), kvm=None, denied=None, memory=8 * GIB, cpus=4, sudo=False):
         """A fresh pod.
 
         image    nix, determinate, distro (Debian's own /usr/bin/nix) or bare
@@ -174,13 +174,16 @@ class Lab:
         tmpfs    emptyDirs: "/nix" (0777, as Kubernetes makes them) or "PATH:MODE:UID:GID[:OPTIONS]",
                  OPTIONS being tmpfs's, such as size=64k,nr_inodes=20
         nodes    devices: "PATH:MAJOR:MINOR:MODE:UID:GID"; kvm: a mode such as "0666" for /dev/kvm
+        binds    "SOURCE:TARGET": what the pod gets of this machine, as a hostPath volume gives it
+        denied   ("10:232", 1): a device that the control group forbids, and the version of control groups
         memory   limit in bytes, cpus a number; None: no limit
         sudo     whether the user runner may use sudo without a password
         """
         tmpfs = [spec if ":" in spec else f"{spec}:0777:0:0" for spec in tmpfs]
         nodes = [*nodes, *([f"/dev/kvm:10:232:{kvm}:0:0"] if kvm else [])]
+        groups = self.cgroups.limit(memory, cpus) if memory or cpus else []
         pod = Pod(images.roots(self.images, image), image=image, net_pid=self.pid, hostname=hostname, tmpfs=tmpfs,
-                  nodes=nodes, cgroups=self.cgroups.limit(memory, cpus) if memory or cpus else ())
+                  nodes=nodes, binds=binds, cgroups=[*groups, *(self.cgroups.deny(*denied) if denied else [])])
         try:
             pod.place({**self.programs(), CONTRACT: self.contract(), "/etc/resolv.conf": self.resolv_conf(dns, down),
                        "/etc/hostname": hostname + "\n",
