@@ -89,8 +89,8 @@ static void try_device(struct kvm_evidence *evidence, const struct root *root,
 		return;
 	check_capabilities(evidence, kvm);
 	if (evidence->missing.count == 0)
-		kvm_prove(kvm, kvm_programs, kvm_program_count, KVM_GUESTS_MS, channel,
-			  &evidence->proof);
+		kvm_prove(kvm, &(struct kvm_trial){kvm_programs, kvm_program_count, KVM_GUESTS_MS},
+			  channel, &evidence->proof);
 }
 
 /* ---- what explains, behind it */

@@ -221,14 +221,14 @@ static const char *machine_make(struct machine *machine)
 	return kvm_prepare_machine(machine->vm);
 }
 
-void kvm_prove(int kvm, const struct kvm_program *programs, size_t count, unsigned int limit_ms,
-	       struct channel *channel, struct kvm_proof *ret)
+void kvm_prove(int kvm, const struct kvm_trial *trial, struct channel *channel,
+	       struct kvm_proof *ret)
 {
 	int64_t start_us = now_us();
 	struct machine machine = {
 		.kvm = kvm,
 		.vm = -1,
-		.end_us = start_us + limit_ms * INT64_C(1000),
+		.end_us = start_us + trial->limit_ms * INT64_C(1000),
 		.proof = ret,
 	};
 	const char *failed;
@@ -245,9 +245,10 @@ void kvm_prove(int kvm, const struct kvm_program *programs, size_t count, unsign
 	if (failed)
 		refuse(ret, failed);
 	set_watchdog(true);
-	for (size_t i = 0; i < count && !failed && (i == 0 || ret->end == KVM_END_WORKS); i++) {
-		channel_phase(channel, programs[i].phase);
-		run_program(&machine, &programs[i], i);
+	for (size_t i = 0; i < trial->count && !failed && (i == 0 || ret->end == KVM_END_WORKS);
+	     i++) {
+		channel_phase(channel, trial->programs[i].phase);
+		run_program(&machine, &trial->programs[i], i);
 	}
 	set_watchdog(false);
 	if (machine.vm >= 0)

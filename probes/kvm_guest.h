@@ -74,7 +74,13 @@ const char *kvm_prepare_machine(int vm);
 /* What the last KVM_RUN ended with; RET_BYTE is filled for KVM_EVENT_BYTE. */
 enum kvm_event kvm_event_of(const struct kvm_run *run, uint8_t *ret_byte);
 
-/* Runs the programs one after the other, each on a processor of its own, LIMIT_MS for all of them.
+struct kvm_trial {
+	const struct kvm_program *programs;
+	size_t count;
+	unsigned int limit_ms; /* for all of them */
+};
+
+/* Runs the programs one after the other, each on a processor of its own.
  * A KVM_RUN that a signal cannot interrupt is left to the task's own deadline: the phase says which. */
-void kvm_prove(int kvm, const struct kvm_program *programs, size_t count, unsigned int limit_ms,
-	       struct channel *channel, struct kvm_proof *ret);
+void kvm_prove(int kvm, const struct kvm_trial *trial, struct channel *channel,
+	       struct kvm_proof *ret);

@@ -8,8 +8,8 @@ extern const struct probe probe_system, probe_nix, probe_toolchain, probe_dns, p
 	probe_substituters, probe_bazel, probe_kvm;
 
 const struct probe *const probe_table[] = {
-	&probe_system, &probe_nix,          &probe_toolchain, &probe_dns,
-	&probe_attic,  &probe_substituters, &probe_bazel,     &probe_kvm, NULL,
+	&probe_system,       &probe_nix,   &probe_toolchain, &probe_dns, &probe_attic,
+	&probe_substituters, &probe_bazel, &probe_kvm,       NULL,
 };
 
 const struct probe *probe_find(const char *name)

@@ -103,7 +103,7 @@ def reports(lab, spinup):
                                        {f"{WORKSPACE}/.bazelversion": "8.1.0\n"})
     rows["required attic"] = ["--skip", "bazel"], {**checkout({"require": ["attic"]}), "down": "attic=refused"}
     rows["substrate"] = ["--skip", "attic"], {**checkout({"substrate": "shared-cache-backed"}), "down": "bazel=refused"}
-    rows["required kvm"] = ALONE, checkout({"require": ["kvm"]})
+    rows["required kvm"] = ALONE, checkout({"require": ["kvm"]}, {"/dev/kvm": "no device"})
     rows["no checkout"] = ALONE, {}
     rows["no file"] = ALONE, {"files": HEAD}
     rows["named"] = [*ALONE, "--expect", "/opt/e.json"], {"files": {"/opt/e.json": '{"lane": "x-nix"}'}}
@@ -131,7 +131,7 @@ def test_what_is_met_is_said(reports):
 
 @pytest.mark.parametrize("name, id_, outcome", [
     ("required attic", "attic-refused", "failed"),
-    ("substrate", "bazel-refused", "failed"), ("required kvm", "promise-not-checked", "degraded"),
+    ("substrate", "bazel-refused", "failed"), ("required kvm", "kvm-node-wrong", "failed"),
     ("named", "expected-lane-differs", "failed"), ("variable", "expected-lane-differs", "failed")])
 def test_a_demand_beyond_the_lane(reports, name, id_, outcome):
     report = taken(reports, name)

@@ -256,8 +256,8 @@ def test_a_lane_that_promises_nothing_pays_nothing(lab, spinup, label):
         assert "kvm" not in report.document["facts"] and not [id_ for id_ in report.ids() if "kvm" in id_]
 
 
-def test_what_is_required_is_a_promise(lab, spinup):
-    assert spinup
+def test_what_is_required_is_a_promise(lab, spinup, kvm):
+    assert spinup and kvm is None
     report = prove(lab, "--label", "tinyland-docker", "--require", "kvm", *ALONE)
     assert report.finding("kvm-node-missing")["severity"] == "error" and report.outcome == "failed"
     task = next(task for task in report.document["tasks"] if task["probe"] == "kvm")

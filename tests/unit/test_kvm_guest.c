@@ -34,7 +34,7 @@ static void prove(const struct kvm_program *programs, size_t count, struct kvm_p
 {
 	struct channel channel = {.fd = -1};
 
-	kvm_prove(kvm, programs, count, LIMIT_MS, &channel, ret);
+	kvm_prove(kvm, &(struct kvm_trial){programs, count, LIMIT_MS}, &channel, ret);
 }
 
 static void check_ours(void **state)
@@ -67,7 +67,8 @@ static void check_no_device(void **state)
 	struct kvm_proof proof;
 
 	(void)state;
-	kvm_prove(null, kvm_programs, kvm_program_count, LIMIT_MS, &channel, &proof);
+	kvm_prove(null, &(struct kvm_trial){kvm_programs, kvm_program_count, LIMIT_MS}, &channel,
+		  &proof);
 	close(null);
 	assert_int_equal(proof.end, KVM_END_REFUSED);
 	assert_string_equal(proof.call, "KVM_CREATE_VM");
