@@ -89,7 +89,7 @@ cmd_demo() {
 	exec "$(find_python)" tests/lab/demo.py "$@"
 }
 
-#: bench [ARGS...]  measure the release binary in the lab beside the shell steps that it replaces
+#: bench [devices]  measure the release binary in the lab beside the shell steps that it replaces, or devices
 cmd_bench() {
 	need bench
 	cmd_build
@@ -97,7 +97,7 @@ cmd_bench() {
 	exec "$(find_python)" tests/bench/bench.py "$@"
 }
 
-#: lint [CHECK...]  format, tidy, cppcheck, shellcheck, layers (all of them, or those named)
+#: lint [CHECK...]  aarch64, cppcheck, format, layers, shellcheck, tidy (all of them, or those named)
 cmd_lint() {
 	local check failed=() checks=("$@")
 	need lint
@@ -259,10 +259,11 @@ group_packages() {
 	build) echo gcc libc6-dev make dpkg-dev perl xz-utils linux-libc-dev debian-archive-keyring ;;
 	dev) echo gcc libc6-dev make clang "$(clang_runtime)" libcurl4-openssl-dev libssl-dev libarchive-dev \
 		libcjson-dev libseccomp-dev libcmocka-dev ;;
-	lint) group_packages dev; echo clang-tidy clang-format cppcheck shellcheck ;;
+	lint) group_packages dev; echo clang-tidy clang-format cppcheck shellcheck gcc-aarch64-linux-gnu \
+		libc6-dev-arm64-cross ;;
 	test) group_packages build; group_packages dev; sed 's/#.*//' tests/lab/packages.txt
 		(find_python) >/dev/null 2>&1 || echo python3-pytest python3-jsonschema ;;
-	bench) echo valgrind ;;
+	bench) echo valgrind cpu-checker libvirt-clients ;;
 	*) die "set-up knows no group $1" ;;
 	esac
 }

@@ -198,9 +198,7 @@ static void judge_not_permitted(const struct kvm_evidence *evidence, struct chan
 {
 	static const char *const lists[] = {
 		[KVM_NO] = "its list (cgroup version 1) does not name c 10:232",
-		[KVM_YES] =
-			"yet its list (cgroup version 1) allows c 10:232: look for a filter of system "
-			"calls",
+		[KVM_YES] = "yet its list (cgroup version 1) allows c 10:232: a filter of calls?",
 		[KVM_UNKNOWN] = "what it allows cannot be read here",
 	};
 

@@ -13,6 +13,7 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 
+import devices  # noqa: E402
 from lab import Lab  # noqa: E402
 from places import LabError  # noqa: E402
 from runner_files import KINDS, RunnerFiles  # noqa: E402
@@ -126,9 +127,13 @@ def https(lab, rounds):
 def main():
     """All comparisons, or those named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", choices=["devices"], help="devices: KVM and GPU, beside other checks")
     parser.add_argument("--rounds", type=int, default=10, help="rounds of ten runs each (default 10)")
     options = parser.parse_args()
     try:
+        if options.what == "devices":
+            devices.main()
+            return 0
         with Lab() as lab:
             healthy(lab, options.rounds)
             black_holed(lab)

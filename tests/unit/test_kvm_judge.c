@@ -165,7 +165,7 @@ static const struct row rows[] = {
 	 "cannot be read here", NULL},
 	{"not permitted, but not by version 1", 0, 0,
 	 {.node = NODE(0666), .open_error = EPERM, .is_cgroup_allowed = KVM_YES}, FINDING_KVM_CGROUP_DENIED,
-	 "a filter of system calls", NULL},
+	 "a filter of calls", NULL},
 	{"stale", 1001, 0, {.node = NODE(0666), .open_error = ENODEV, KERNEL(NO, NO, NO, YES)},
 	 FINDING_KVM_NODE_STALE, "(kvm-nested-off)", "nested virtualisation"},
 	{"stale by the other errno", 1001, 0, {.node = NODE(0666), .open_error = ENXIO, KERNEL(NO, YES, YES, NO)},
