@@ -13,39 +13,25 @@
 #include "agent/strbuf.h"
 #include "agent/text.h"
 
-#define HEADER_BYTES 4u
 #define MAX_FINDINGS 64u
 #define MAX_FACT_TEXT 32768u
 #define MAX_LINE 1024u
-
-enum record_type {
-	RECORD_PHASE = 1, /* text */
-	RECORD_FINDING =
-		2,       /* ID (2 bytes), subject NUL detail NUL remedy ("" is the catalogue's) */
-	RECORD_FACT = 3, /* fact type (1 byte), key NUL, then text, or a number of 8 bytes */
-	RECORD_SANDBOX = 4, /* level (1 byte) */
-};
-
-enum { FLAG_MORE = 1 }; /* RECORD_FACT: the next frame continues this text */
 
 /* ---- the child's end */
 
 static void send_frame(struct channel *channel, enum record_type type, uint8_t flags,
 		       const struct strbuf *payload)
 {
-	uint8_t frame[HEADER_BYTES + RECORD_MAX_PAYLOAD];
+	uint8_t frame[RECORD_HEADER_BYTES + RECORD_MAX_PAYLOAD];
 	size_t length = payload->length;
 	size_t done = 0;
 
 	if (length > RECORD_MAX_PAYLOAD || channel->frames >= RECORD_MAX_FRAMES ||
-	    channel->bytes + HEADER_BYTES + length > RECORD_MAX_BYTES)
+	    channel->bytes + RECORD_HEADER_BYTES + length > RECORD_MAX_BYTES)
 		return;
-	frame[0] = (uint8_t)type;
-	frame[1] = flags;
-	frame[2] = (uint8_t)(length & 0xff);
-	frame[3] = (uint8_t)(length >> 8);
-	memcpy(frame + HEADER_BYTES, payload->data, length);
-	length += HEADER_BYTES;
+	record_put_header(frame, type, flags, length);
+	memcpy(frame + RECORD_HEADER_BYTES, payload->data, length);
+	length += RECORD_HEADER_BYTES;
 	channel->frames++;
 	channel->bytes += length;
 	while (done < length) {
@@ -120,7 +106,7 @@ static void send_text(struct channel *channel, enum fact_type type, const char *
 		strbuf_add(&payload, text, part);
 		text += part;
 		left -= part;
-		send_frame(channel, RECORD_FACT, left ? FLAG_MORE : 0, &payload);
+		send_frame(channel, RECORD_FACT, left ? RECORD_FLAG_MORE : 0, &payload);
 	} while (left);
 }
 
@@ -259,7 +245,7 @@ static int take_fact(struct record_decoder *decoder, uint8_t flags, const char *
 		status = -1;
 	if (status == 0)
 		(void)snprintf(decoder->more_key, sizeof(decoder->more_key), "%s",
-			       is_text && (flags & FLAG_MORE) ? key : "");
+			       is_text && (flags & RECORD_FLAG_MORE) ? key : "");
 	return status;
 }
 
@@ -269,7 +255,7 @@ static int take_frame(struct record_decoder *decoder, const uint8_t *frame, size
 
 	if (++decoder->frames > RECORD_MAX_FRAMES)
 		return -1;
-	memcpy(payload, frame + HEADER_BYTES, length);
+	memcpy(payload, frame + RECORD_HEADER_BYTES, length);
 	payload[length] = '\0';
 	if (decoder->more_key[0] && frame[0] != RECORD_FACT)
 		return -1;
@@ -305,9 +291,9 @@ int record_feed(struct record_decoder *decoder, const uint8_t *bytes, size_t len
 	if (decoder->bytes > RECORD_MAX_BYTES)
 		return -1;
 	while (length) {
-		size_t wanted = HEADER_BYTES, part;
+		size_t wanted = RECORD_HEADER_BYTES, part;
 
-		if (decoder->pending_length >= HEADER_BYTES)
+		if (decoder->pending_length >= RECORD_HEADER_BYTES)
 			wanted += payload_length(decoder->pending);
 		part = wanted - decoder->pending_length;
 		part = part < length ? part : length;
@@ -315,11 +301,12 @@ int record_feed(struct record_decoder *decoder, const uint8_t *bytes, size_t len
 		decoder->pending_length += part;
 		bytes += part;
 		length -= part;
-		if (decoder->pending_length < HEADER_BYTES)
+		if (decoder->pending_length < RECORD_HEADER_BYTES)
 			return 0;
 		if (payload_length(decoder->pending) > RECORD_MAX_PAYLOAD)
 			return -1;
-		if (decoder->pending_length < HEADER_BYTES + payload_length(decoder->pending))
+		if (decoder->pending_length <
+		    RECORD_HEADER_BYTES + payload_length(decoder->pending))
 			continue;
 		decoder->pending_length = 0;
 		if (take_frame(decoder, decoder->pending, payload_length(decoder->pending)) < 0)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
-/* The frames between a probe's process and the parent: one encoder, one decoder, side by side.
- *
- * A frame is: type (1 byte), flags (1 byte), payload length (2 bytes, little-endian), payload.
- * The parent trusts nothing in them. */
+/* The frames between a probe's process and the parent: one encoder, one decoder, side by side. The
+ * parent trusts nothing in them. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,11 +9,8 @@
 
 #include "agent/facts.h"
 #include "agent/finding.h"
+#include "agent/record_format.h"
 #include "agent/sandbox.h"
-
-#define RECORD_MAX_PAYLOAD 4080u
-#define RECORD_MAX_FRAMES 512u
-#define RECORD_MAX_BYTES 65536u
 
 /* The child's end. One channel per task; write errors are ignored (the parent is gone then). */
 struct channel {
