@@ -24,7 +24,16 @@
 #define END_TICK_MS 1        /* and after the pipe's end, which mostly is the process's own */
 #define MAX_DESCRIPTORS 4096 /* that are closed one by one where close_range is missing */
 
-enum { PROGRAM_FD = 3, ERROR_FD = 4 }; /* in the child */
+#define MAX_REAP_MS 1000 /* for a process that the kernel does not let go (a stuck driver) */
+#define MAX_PLACED (SPAWN_INHERITED_FD + SPAWN_MAX_INHERITED + 2)
+
+/* In the child: input and both outputs, what the program is given, and behind these the program
+ * itself, where it is run by descriptor, and the error pipe. */
+struct placed {
+	int fds[MAX_PLACED];
+	int count;
+	int program; /* index; -1: none */
+};
 
 struct child {
 	pid_t pid;
@@ -61,37 +70,50 @@ static void reset_signals(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Puts the descriptors where the program expects them. They are moved up first, so that none is
- * overwritten before its turn. PROGRAM may be -1. Returns false when there are too few. */
-static bool arrange_descriptors(int output, int program, int error)
+/* Puts the descriptors at the numbers of their places. They are moved up first, so that none is
+ * overwritten before its turn. Returns false when there are too few. */
+static bool arrange_descriptors(struct placed *placed)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; i < placed->count; i++)
+		placed->fds[i] = fcntl(placed->fds[i], F_DUPFD, MAX_PLACED);
+	for (int i = 0; i < placed->count; i++)
+		if (dup2(placed->fds[i], i) < 0)
+			return false;
+	return fcntl(placed->count - 1, F_SETFD, FD_CLOEXEC) == 0;
+}
 
-	if (program < 0)
-		program = null;
-	null = fcntl(null, F_DUPFD, ERROR_FD + 1);
-	output = fcntl(output, F_DUPFD, ERROR_FD + 1);
-	program = fcntl(program, F_DUPFD, ERROR_FD + 1);
-	error = fcntl(error, F_DUPFD, ERROR_FD + 1);
-	return dup2(null, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0 &&
-	       dup2(output, STDERR_FILENO) >= 0 && dup2(program, PROGRAM_FD) >= 0 &&
-	       dup2(error, ERROR_FD) >= 0 && fcntl(ERROR_FD, F_SETFD, FD_CLOEXEC) == 0;
+static struct placed place(const struct spawn_request *request, const int fds[3])
+{
+	struct placed placed = {.program = -1};
+
+	placed.fds[placed.count++] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	placed.fds[placed.count++] = fds[0];
+	placed.fds[placed.count++] = fds[0];
+	for (size_t i = 0; i < request->inherited_count; i++)
+		placed.fds[placed.count++] = request->inherited[i];
+	if (fds[1] >= 0)
+		placed.fds[placed.count++] = fds[1];
+	if (fds[1] >= 0 || !request->path)
+		placed.program = placed.count - 1;
+	placed.fds[placed.count++] = fds[2];
+	return placed;
 }
 
 /* A program of the machine runs by its path: wrapper scripts look at their own name. One of a test's
  * fake root has no path here, and runs by descriptor (which a script's interpreter opens again). */
-static void execute(const struct root *root, const struct spawn_request *request)
+static void execute(const struct spawn_request *request, int program)
 {
-	if (root->is_confined)
-		(void)syscall(SYS_execveat, PROGRAM_FD, "", request->arguments,
-			      request->environment, AT_EMPTY_PATH);
+	if (program >= 0)
+		(void)syscall(SYS_execveat, program, "", request->arguments, request->environment,
+			      AT_EMPTY_PATH);
 	else
 		(void)execve(request->path, request->arguments, request->environment);
 }
 
-static _Noreturn void become(const struct root *root, const struct spawn_request *request,
-			     const int fds[3], pid_t parent)
+/* FDS: where its output goes, the program or -1, where its error goes. */
+static _Noreturn void become(const struct spawn_request *request, const int fds[3], pid_t parent)
 {
+	struct placed placed = place(request, fds);
 	int error = fds[2];
 	int number;
 
@@ -100,14 +122,14 @@ static _Noreturn void become(const struct root *root, const struct spawn_request
 	if (getppid() != parent)
 		_exit(127); /* it ended before it could be bound to this one */
 	reset_signals();
-	if (arrange_descriptors(fds[0], fds[1], error)) {
-		error = ERROR_FD;
-		if (!root->is_confined)
-			close(PROGRAM_FD);
-		close_from(ERROR_FD + 1);
+	if (arrange_descriptors(&placed)) {
+		error = placed.count - 1;
+		close_from((unsigned int)placed.count);
 		if (!request->directory || chdir(request->directory) < 0)
 			(void)!chdir("/");
-		execute(root, request);
+		if (request->enter)
+			request->enter(request->context);
+		execute(request, placed.program);
 	}
 	number = errno;
 	(void)!write(error, &number, sizeof(number));
@@ -122,9 +144,9 @@ static int start(struct child *child, const struct root *root, const struct spaw
 	pid_t parent = getpid();
 	int output[2], error[2];
 
-	if (root->is_confined)
+	if (root->is_confined && request->path)
 		program = root_open(root, request->path, O_RDONLY | O_NONBLOCK, 0);
-	if ((root->is_confined && program < 0) || pipe2(output, O_CLOEXEC) < 0)
+	if ((root->is_confined && request->path && program < 0) || pipe2(output, O_CLOEXEC) < 0)
 		return -1;
 	if (pipe2(error, O_CLOEXEC) < 0) {
 		close(output[0]);
@@ -133,7 +155,7 @@ static int start(struct child *child, const struct root *root, const struct spaw
 	}
 	child->pid = fork();
 	if (child->pid == 0)
-		become(root, request, (const int[]){output[1], program, error[1]}, parent);
+		become(request, (const int[]){output[1], program, error[1]}, parent);
 	close(output[1]);
 	close(error[1]);
 	(void)fcntl(output[0], F_SETFL, O_NONBLOCK); /* our end alone: the program's must block */
@@ -185,6 +207,19 @@ static bool follow(struct child *child, struct strbuf *output)
 	return true;
 }
 
+/* Returns false for a process that does not die: it stays, and this one's parent inherits it. */
+static bool reap(const struct child *child, int *ret_status)
+{
+	int64_t end_ms = now_ms() + MAX_REAP_MS;
+	pid_t reaped;
+
+	(void)kill(-child->pid, SIGKILL);
+	(void)kill(child->pid, SIGKILL); /* which may not have come to its setpgid */
+	while ((reaped = waitpid(child->pid, ret_status, WNOHANG)) == 0 && now_ms() < end_ms)
+		(void)poll(NULL, 0, END_TICK_MS);
+	return reaped == child->pid;
+}
+
 static struct spawn_result judge(const struct child *child, bool is_in_time, int wait_status)
 {
 	int number;
@@ -211,9 +246,7 @@ void spawn_read(const struct root *root, const struct spawn_request *request,
 	} else {
 		(void)setpgid(child.pid, child.pid);
 		is_in_time = follow(&child, output);
-		(void)kill(-child.pid, SIGKILL);
-		(void)kill(child.pid, SIGKILL); /* which may not have come to its setpgid */
-		(void)waitpid(child.pid, &wait_status, 0);
+		is_in_time &= reap(&child, &wait_status);
 		*ret = judge(&child, is_in_time, wait_status);
 	}
 	if (child.output_fd >= 0)

@@ -3,16 +3,24 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct root;
 struct strbuf;
 
+#define SPAWN_INHERITED_FD 3 /* where a program finds the first descriptor that it is given */
+#define SPAWN_MAX_INHERITED 2u
+
 struct spawn_request {
-	const char *path;         /* absolute, inside ROOT */
+	const char *path;         /* absolute, inside ROOT; NULL: run the last descriptor given */
 	char *const *arguments;   /* with the name first; NULL-terminated */
 	char *const *environment; /* all that it gets; NULL-terminated */
 	const char *directory;    /* to run in (of the real machine); NULL or missing: "/" */
 	unsigned int timeout_ms;
+	int inherited[SPAWN_MAX_INHERITED]; /* descriptors that the program gets: 3 and 4 */
+	size_t inherited_count;
+	void (*enter)(void *context); /* in the child, before the program: its sandbox; or NULL */
+	void *context;
 };
 
 enum spawn_end {
@@ -27,8 +35,8 @@ struct spawn_result {
 	int status;
 };
 
-/* Runs the program in a process group of its own, with /dev/null as input, no other descriptors, and
- * appends what it writes (both outputs; what does not fit OUTPUT is lost) until it ends or its time is
+/* Runs the program in a process group of its own, with /dev/null as input, no descriptors but those
+ * given, and appends what it writes (both outputs; what does not fit OUTPUT is lost) until it ends or its time is
  * over. What it leaves behind in its group is killed. */
 void spawn_read(const struct root *root, const struct spawn_request *request,
 		struct spawn_result *ret, struct strbuf *output);

@@ -25,6 +25,12 @@ void words_add(struct words *words, const char *text)
 	words_add_bytes(words, text, strlen(text));
 }
 
+void words_end(struct words *words)
+{
+	words->items = mem_grow(words->items, words->count + 1, sizeof(*words->items));
+	words->items[words->count] = NULL;
+}
+
 void words_split(struct words *words, const char *text, const char *separators)
 {
 	while (*(text += strspn(text, separators))) {

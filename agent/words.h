@@ -19,6 +19,9 @@ void words_release(struct words *words);
 void words_add(struct words *words, const char *text);
 void words_add_bytes(struct words *words, const char *text, size_t length);
 
+/* Puts a NULL behind the last word, as execve(2) wants it; it is not counted. */
+void words_end(struct words *words);
+
 /* Appends each part of TEXT that lies between bytes of SEPARATORS; empty parts are no words. */
 void words_split(struct words *words, const char *text, const char *separators);
 
