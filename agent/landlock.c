@@ -18,6 +18,8 @@
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH 1
 
+#define FILE_EXECUTE (UINT64_C(1) << 0)
+#define FILE_WRITE_FILE (UINT64_C(1) << 1)
 #define FILE_READ_FILE (UINT64_C(1) << 2)
 #define FILE_READ_DIR (UINT64_C(1) << 3)
 #define FILE_ALL_OF_ABI_1 ((UINT64_C(1) << 13) - 1)
@@ -77,17 +79,19 @@ size_t landlock_attribute_size(int abi)
 	return sizeof(struct ruleset_attribute);
 }
 
-static int allow_reading(int ruleset)
+static int allow(int ruleset, const char *path, uint64_t rights)
 {
-	CLEANUP_CLOSE int top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct path_rule rule = {
-		.allowed = FILE_READ_FILE | FILE_READ_DIR,
-		.parent_fd = top,
-	};
+	CLEANUP_CLOSE int top = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct path_rule rule = {.allowed = rights, .parent_fd = top};
 
 	if (top < 0)
 		return -1;
 	return (int)syscall(SYSCALL_ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);
+}
+
+static int create(int abi, const struct ruleset_attribute *attribute)
+{
+	return (int)syscall(SYSCALL_CREATE_RULESET, attribute, landlock_attribute_size(abi), 0u);
 }
 
 int landlock_restrict_to_reading(bool is_connect_allowed)
@@ -104,9 +108,28 @@ int landlock_restrict_to_reading(bool is_connect_allowed)
 		return -1;
 	if (is_connect_allowed) /* which ports is not known beforehand */
 		attribute.ports &= ~PORT_CONNECT;
-	ruleset =
-		(int)syscall(SYSCALL_CREATE_RULESET, &attribute, landlock_attribute_size(abi), 0u);
-	if (ruleset < 0 || allow_reading(ruleset) < 0)
+	ruleset = create(abi, &attribute);
+	if (ruleset < 0 || allow(ruleset, "/", FILE_READ_FILE | FILE_READ_DIR) < 0)
+		return -1;
+	return (int)syscall(SYSCALL_RESTRICT_SELF, ruleset, 0u);
+}
+
+int landlock_restrict_to_devices(void)
+{
+	CLEANUP_CLOSE int ruleset = -1;
+	int abi = landlock_abi();
+	struct ruleset_attribute attribute = {
+		.files = landlock_file_rights(abi),
+		.ports = landlock_port_rights(abi),
+	};
+	uint64_t reading = FILE_EXECUTE | FILE_READ_FILE | FILE_READ_DIR;
+	uint64_t using = reading | FILE_WRITE_FILE | FILE_IOCTL_DEV;
+
+	if (abi < 1)
+		return -1;
+	ruleset = create(abi, &attribute);
+	if (ruleset < 0 || allow(ruleset, "/", reading) < 0 ||
+	    allow(ruleset, "/dev", using & attribute.files) < 0)
 		return -1;
 	return (int)syscall(SYSCALL_RESTRICT_SELF, ruleset, 0u);
 }

@@ -22,3 +22,7 @@ size_t landlock_attribute_size(int abi);
  * abstract sockets of other processes; each as far as the kernel's version knows it. Needs
  * no_new_privs. Returns 0, or -1 with errno and nothing given up. */
 int landlock_restrict_to_reading(bool is_connect_allowed);
+
+/* The same for a driver: it may also run programs, and write to and command what is below /dev; its
+ * signals and abstract sockets are not limited. */
+int landlock_restrict_to_devices(void);

@@ -101,7 +101,7 @@ static void start(struct crew *crew, size_t index, struct run *run)
 	worker->fd = pipe_fds[0];
 	worker->state = WORKER_TALKING;
 	worker->deadline_us = run_clock_us() + task->deadline_ms * INT64_C(1000);
-	if (worker->deadline_us > crew->phase_end_us)
+	if (worker->deadline_us > crew->phase_end_us && !task->has_own_deadline)
 		worker->deadline_us = crew->phase_end_us;
 }
 
@@ -130,6 +130,7 @@ static void start_all(struct crew *crew, struct run *run)
 	static const enum sandbox_profile order[] = {
 		SANDBOX_DAEMON,
 		SANDBOX_TOOL,
+		SANDBOX_DRIVER,
 		SANDBOX_NETWORK,
 		SANDBOX_FILES,
 	};
@@ -290,7 +291,9 @@ static void run_crew(struct crew *crew, struct run *run)
  * nothing of what the kernel grants. Returns whether this worker's level was noted. */
 static bool note_sandbox(struct run *run, const struct worker *worker, bool is_first)
 {
-	if (worker->pid <= 0 || worker->result->task->probe->sandbox == SANDBOX_TOOL)
+	enum sandbox_profile profile = worker->result->task->probe->sandbox;
+
+	if (worker->pid <= 0 || profile == SANDBOX_TOOL || profile == SANDBOX_DRIVER)
 		return false;
 	if (is_first || worker->decoder.sandbox < run->sandbox)
 		run->sandbox = worker->decoder.sandbox;

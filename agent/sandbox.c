@@ -28,8 +28,10 @@
 #define NETWORK (1u << SANDBOX_NETWORK)
 #define DAEMON (1u << SANDBOX_DAEMON)
 #define TOOL (1u << SANDBOX_TOOL)
+#define DRIVER (1u << SANDBOX_DRIVER)
 #define READERS (FILES | NETWORK | DAEMON)
 #define TALKERS (NETWORK | DAEMON)
+#define STRANGERS (TOOL | DRIVER)
 
 /* Not O_ACCMODE, in which musl counts O_PATH; and O_TMPFILE contains O_DIRECTORY: readers need
  * both. */
@@ -54,7 +56,7 @@ struct rule {
 /* Tables: one rule to a line. */
 /* clang-format off */
 
-/* Without conditions, for every profile but the tool's: what musl and glibc call for memory, files,
+/* Without conditions, for every profile but those of the image's own code: what musl and glibc call for memory, files,
  * time and identity. musl says open and stat where glibc says openat and newfstatat. */
 static const int reader_calls[] = {
 	CALL(access), CALL(brk), CALL(clock_getres), CALL(clock_gettime), CALL(clock_nanosleep),
@@ -78,7 +80,7 @@ static const int talker_calls[] = {
 	CALL(recvfrom), CALL(recvmsg), CALL(setsockopt), CALL(shutdown),
 };
 
-/* A tool of the image may do what tools do. This is what no version question needs, and what takes
+/* A tool or driver of the image may do what such do. This is what no question here needs, and what takes
  * a process out of its deadline, its user or its namespaces. */
 static const int tool_denials[] = {
 	CALL(acct), CALL(add_key), CALL(adjtimex), CALL(bpf), CALL(chroot), CALL(clock_adjtime),
@@ -148,17 +150,18 @@ static const struct rule rules[] = {
 	{TALKERS, DENY(EPERM), CALL(sendmsg), IF_BITS(2, MSG_FASTOPEN, MSG_FASTOPEN)},
 
 	/* clone3's flags lie in memory, where no filter looks: C libraries fall back to clone. */
-	{TOOL, DENY(ENOSYS), CALL(clone3), ALWAYS},
-	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWNS, CLONE_NEWNS)},
-	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWCGROUP, CLONE_NEWCGROUP)},
-	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWUTS, CLONE_NEWUTS)},
-	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWIPC, CLONE_NEWIPC)},
-	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWUSER, CLONE_NEWUSER)},
-	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWPID, CLONE_NEWPID)},
-	{TOOL, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWNET, CLONE_NEWNET)},
+	{STRANGERS, DENY(ENOSYS), CALL(clone3), ALWAYS},
+	{STRANGERS, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWNS, CLONE_NEWNS)},
+	{STRANGERS, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWCGROUP, CLONE_NEWCGROUP)},
+	{STRANGERS, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWUTS, CLONE_NEWUTS)},
+	{STRANGERS, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWIPC, CLONE_NEWIPC)},
+	{STRANGERS, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWUSER, CLONE_NEWUSER)},
+	{STRANGERS, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWPID, CLONE_NEWPID)},
+	{STRANGERS, DENY(EPERM), CALL(clone), IF_BITS(0, CLONE_NEWNET, CLONE_NEWNET)},
+	{DRIVER, DENY(EPERM), CALL(socket), 1, {{.arg = 0, .op = SCMP_CMP_NE, .datum_a = AF_UNIX}}},
 	/* Typing into the terminal of the job. */
-	{TOOL, DENY(EPERM), CALL(ioctl), IF_BITS(1, UINT32_MAX, TIOCSTI)},
-	{TOOL, DENY(EPERM), CALL(ioctl), IF_BITS(1, UINT32_MAX, TIOCLINUX)},
+	{STRANGERS, DENY(EPERM), CALL(ioctl), IF_BITS(1, UINT32_MAX, TIOCSTI)},
+	{STRANGERS, DENY(EPERM), CALL(ioctl), IF_BITS(1, UINT32_MAX, TIOCLINUX)},
 };
 /* clang-format on */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -229,7 +232,7 @@ struct sandbox *sandbox_new(bool is_openat2_allowed)
 
 void sandbox_prepare(struct sandbox *sandbox, enum sandbox_profile profile)
 {
-	uint32_t otherwise = profile == SANDBOX_TOOL ? ALLOW : SCMP_ACT_KILL_PROCESS;
+	uint32_t otherwise = (1u << profile) & STRANGERS ? ALLOW : SCMP_ACT_KILL_PROCESS;
 	scmp_filter_ctx filter;
 
 	if (sandbox->programs[profile].filter || !(filter = seccomp_init(otherwise)))
@@ -267,7 +270,9 @@ enum sandbox_level sandbox_enter(const struct sandbox *sandbox, enum sandbox_pro
 		return SANDBOX_LEVEL_NONE;
 	/* Landlock comes first, because the filter forbids it. A tool writes where its maker chose
 	 * (Bazelisk unpacks into a cache), so Landlock would only break it. */
-	if (profile != SANDBOX_TOOL)
+	if (profile == SANDBOX_DRIVER)
+		has_landlock = landlock_restrict_to_devices() == 0;
+	else if (profile != SANDBOX_TOOL)
 		has_landlock = landlock_restrict_to_reading(profile == SANDBOX_NETWORK) == 0;
 	if (!load(&sandbox->programs[profile]))
 		return SANDBOX_LEVEL_NONE; /* Landlock alone is none that anyone should rely on */

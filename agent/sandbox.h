@@ -10,6 +10,7 @@ enum sandbox_profile {
 	SANDBOX_NETWORK, /* and internet sockets; read files (CA bundles, resolv.conf, hosts) */
 	SANDBOX_DAEMON,  /* read files and connect to unix sockets */
 	SANDBOX_TOOL,    /* run programs of the image, bounded by the deadline; no new privileges */
+	SANDBOX_DRIVER,  /* likewise, and write nowhere but to devices, no sockets but unix ones */
 	SANDBOX_PROFILE_COUNT
 };
 
