@@ -7,6 +7,7 @@
 #   make static-tests         build/static-tests/NAME for each tests/static/NAME.c, linked like spinup
 #   make lab-tools            build/lab/bin/NAME for each tests/lab/NAME.c: small static programs
 #   make fuzzers              build/fuzz/bin/NAME for each tests/fuzz/NAME.c (clang's libFuzzer)
+#   make build/vulkan-helper  the dynamic program of probes/vulkan/, which spinup carries inside
 
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
@@ -57,9 +58,9 @@ endif
 
 # $(call flavour,NAME): every source compiled into build/NAME, all but main packed into parts.a.
 # Objects are made again when the flags or a library changed. agent/*.S embeds files such as the
-# contract. Each source of ours sees agent/banned.h first; tests may hand literals to char *argv[].
+# contract, probes/*.S the Vulkan helper. Each source of ours sees agent/banned.h first; tests may hand literals to char *argv[].
 sources := $(wildcard agent/*.c probes/*.c)
-embeds := $(wildcard agent/*.S)
+embeds := $(wildcard agent/*.S probes/*.S)
 parts := $(filter-out agent/main.o,$(sources:.c=.o) $(embeds:.S=.o))
 inputs-release := $(wildcard $(sysroot)/.built/*)
 
@@ -77,6 +78,8 @@ build/$(1)/%.o: %.S Makefile $$(wildcard agent/*.json)
 	@mkdir -p $$(@D)
 	$$(call say,AS) $$(cc-$(1)) -I. -c -o $$@ $$<
 
+build/$(1)/probes/vulkan_helper.o: build/vulkan-helper
+
 build/$(1)/parts.a: $$(parts:%=build/$(1)/%)
 	@rm -f $$@
 	$$(call say,AR) ar rcs $$@ $$^
@@ -87,6 +90,40 @@ build/$(1)/spinup: build/$(1)/agent/main.o $$(parts:%=build/$(1)/%)
 -include $$(shell find build/$(1) -name '*.d' 2>/dev/null)
 endef
 $(foreach f,release dev-gcc dev-clang fuzz,$(eval $(call flavour,$(f))))
+
+# The Vulkan helper runs beside whatever C library the driver brings, so it is linked with none: with
+# stubs that carry the names and the oldest versions of the few functions that it takes (stub.c).
+cc-helper ?= $(CC)
+cflags-helper := -std=gnu17 -I. -MMD -MP $(warnings-gcc) -Werror -Os -fPIE -ffreestanding \
+	-fno-builtin -fno-stack-protector -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns \
+	-fvisibility=hidden -ffunction-sections -fdata-sections
+ldflags-helper := -nostdlib -pie -Wl,--gc-sections,-z,now,-z,noexecstack,-z,noseparate-code \
+	-Wl,--hash-style=both,--build-id=none,--no-as-needed -s
+stubs := build/helper/libc.so.6 build/helper/libdl.so.2
+# What glibc of this architecture began with.
+oldest := $(if $(filter aarch64%,$(shell $(cc-helper) -dumpmachine)),GLIBC_2.17,GLIBC_2.2.5)
+
+build/helper/libc.so.6: stub-names := __libc_start_main;
+build/helper/libdl.so.2: stub-names := dladdr; dlerror; dlopen; dlsym;
+build/helper/libdl.so.2: stub-flags := -DSTUB_LIBDL
+$(stubs): probes/vulkan/stub.c Makefile
+	@mkdir -p $(@D)
+	@printf '%s { global: %s };\n' $(oldest) '$(stub-names)' >$@.map
+	$(call say,LD) $(cc-helper) -shared -fPIC -nostdlib -w $(stub-flags) -Wl,-soname,$(@F) \
+		-Wl,--version-script=$@.map -o $@ $<
+
+build/helper/%.o: probes/vulkan/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC) $(cc-helper) $(cflags-helper) -c -o $@ $<
+
+build/helper/%.o: probes/vulkan/%.S Makefile
+	@mkdir -p $(@D)
+	$(call say,AS) $(cc-helper) -c -o $@ $<
+
+build/vulkan-helper: $(patsubst %,build/helper/%.o,start main devices compute say) $(stubs)
+	$(call say,LD) $(cc-helper) $(ldflags-helper) -o $@ $^
+
+-include $(wildcard build/helper/*.d)
 
 build/spinup: build/release/spinup
 	$(call say,STRIP) $(STRIP) -o $@ $<

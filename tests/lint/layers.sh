@@ -38,7 +38,7 @@ check_libraries() {
 
 # A probe's files share the first word of their names: attic.c, attic_judge.c, attic.h. What runs the
 # Vulkan helper and judges its answer belongs to the probe of the GPU.
-family() { sed -E 's|probes/(vulkan_run\|webgpu)\.|probes/gpu.|; s|probes/([^_.]*).*|\1|' <<<"$1"; }
+family() { sed -E 's|probes/(vulkan[/_][a-z_]*\|webgpu)\.|probes/gpu.|; s|probes/([^_.]*).*|\1|' <<<"$1"; }
 
 check_probes() {
 	local file line header
