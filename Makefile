@@ -149,7 +149,13 @@ static-tests: $(patsubst tests/static/%.c,build/static-tests/%,$(wildcard tests/
 build/lab/bin/%: build/release/tests/lab/%.o
 	@mkdir -p $(@D)
 	$(call say,LD) $(cc-release) -static -s -Wl,--gc-sections -o $@ $^ -lseccomp
-lab-tools: $(patsubst tests/lab/%.c,build/lab/bin/%,$(wildcard tests/lab/*.c))
+# What programs of the lab's images load, so it is no static program and has no musl.
+build/lab/drivers/libvulkan.so.1: tests/lab/drivers/fake_vulkan.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LD) $(cc-helper) -std=c17 -D_DEFAULT_SOURCE $(warnings-gcc) -Werror -O1 -shared -fPIC \
+		-fvisibility=hidden -Wl,-soname,$(@F) -o $@ $<
+
+lab-tools: build/lab/drivers/libvulkan.so.1 $(patsubst tests/lab/%.c,build/lab/bin/%,$(wildcard tests/lab/*.c))
 
 build/fuzz/bin/%: build/fuzz/tests/fuzz/%.o build/fuzz/tests/fuzz/fuzz.o build/fuzz/parts.a
 	@mkdir -p $(@D)

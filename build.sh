@@ -256,7 +256,7 @@ find_python() {
 # The Debian packages of a group; the lab names its own in tests/lab/packages.txt.
 group_packages() {
 	case $1 in
-	build) echo gcc libc6-dev make dpkg-dev perl xz-utils linux-libc-dev debian-archive-keyring ;;
+	build) echo gcc libc6-dev make dpkg-dev perl xz-utils linux-libc-dev debian-archive-keyring libvulkan-dev ;;
 	dev) echo gcc libc6-dev make clang "$(clang_runtime)" libcurl4-openssl-dev libssl-dev libarchive-dev \
 		libcjson-dev libseccomp-dev libcmocka-dev ;;
 	lint) group_packages dev; echo clang-tidy clang-format cppcheck shellcheck gcc-aarch64-linux-gnu \

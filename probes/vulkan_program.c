@@ -109,7 +109,7 @@ static const char *const passed[] = {
 /* Ours: what a loader found wrong is told, no layers stand between (they are not what is proven, and
  * some reorder the devices), and nothing is kept on disk. */
 static const char *const forced[] = {
-	"VK_LOADER_DEBUG=error,warn",
+	"VK_LOADER_DEBUG=error",
 	"VK_LOADER_LAYERS_DISABLE=~implicit~",
 	"MESA_SHADER_CACHE_DISABLE=true",
 	"__GL_SHADER_DISK_CACHE=0",

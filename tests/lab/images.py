@@ -90,7 +90,8 @@ def _write_certificates(root):
         (store / f"{hashed}.{number}").symlink_to(path.with_suffix(".pem").name)
 
 
-def _make_bare(root, packages):
+def make_bare(root, packages):
+    """A runner image's root: the packages' files, users, certificates, no Nix."""
     unpack(packages, root)
     for name in ("dev", "proc", "sys", "run", "root", "home/runner", "home/trusted", "var/empty", "mnt", "opt",
                  "usr/local/bin", "etc/sudoers.d"):
@@ -210,7 +211,7 @@ def make(suite=SUITE, log=lambda text: None):
         base = archive.fetch(BASE_PACKAGES)
         distro = archive.fetch(BASE_PACKAGES + DISTRO_PACKAGES)
         log(f"unpacking {len(distro)} packages")
-        _make_bare(fresh / "bare", base)
+        make_bare(fresh / "bare", base)
         unpack([path for path in distro if path not in base], fresh / "distro")
         _make_distro(fresh / "distro")
         log("building the closures and the binary cache with the real nix")

@@ -26,6 +26,7 @@ import images
 import nameserver
 import tokens
 import topology
+import vulkan_images
 from cgroups import Cgroups
 from places import BAZEL_REMOTE, BOX, CERTIFICATES, HERE, MOUNT_POINT, REPOSITORY, SPINUP, LabError
 from pod import PATH, START_LIMIT_S, Pod
@@ -165,7 +166,7 @@ class Lab:
             nodes=(), binds=(), kvm=None, denied=None, memory=8 * GIB, cpus=4, sudo=False):
         """A fresh pod.
 
-        image    nix, determinate, distro (Debian's own /usr/bin/nix) or bare
+        image    nix, determinate, distro (Debian's own /usr/bin/nix), bare, or one of vulkan_images.py's
         daemon   real, none, stale, frozen or a mode of daemon_peer; real where the image has Nix and /nix is its
         dns      the pod's name server(s): cluster, faulty, refused, blackhole, a fault of dns.py, or an address
         down     endpoints (attic, bazel, public, storage) or hosts that lead elsewhere: "attic,bazel=blackhole",
@@ -181,8 +182,9 @@ class Lab:
         """
         tmpfs = [spec if ":" in spec else f"{spec}:0777:0:0" for spec in tmpfs]
         nodes = [*nodes, *([f"/dev/kvm:10:232:{kvm}:0:0"] if kvm else [])]
+        layers = vulkan_images.layer(image) if image in vulkan_images.IMAGES else images.roots(self.images, image)
         groups = self.cgroups.limit(memory, cpus) if memory or cpus else []
-        pod = Pod(images.roots(self.images, image), image=image, net_pid=self.pid, hostname=hostname, tmpfs=tmpfs,
+        pod = Pod(layers, image=image, net_pid=self.pid, hostname=hostname, tmpfs=tmpfs,
                   nodes=nodes, binds=binds, cgroups=[*groups, *(self.cgroups.deny(*denied) if denied else [])])
         try:
             pod.place({**self.programs(), CONTRACT: self.contract(), "/etc/resolv.conf": self.resolv_conf(dns, down),
@@ -191,7 +193,8 @@ class Lab:
                        **({"/etc/sudoers.d/runner": File("runner ALL=(ALL) NOPASSWD: ALL\n", 0o440)} if sudo else {}),
                        **(files or {})})
             hidden = any(spec.startswith("/nix:") for spec in tmpfs)
-            pod.start_daemon(daemon or ("none" if image == "bare" or hidden else "real"))
+            has_nix = image in images.IMAGES and image != "bare" and not hidden
+            pod.start_daemon(daemon or ("real" if has_nix else "none"))
         except BaseException:
             pod.close()
             raise
@@ -220,7 +223,7 @@ def _arguments(words):
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("images", help="make the runner images (cached)")
     run = verbs.add_parser("run", help="run a command, or a shell, in a fresh pod")
-    run.add_argument("--image", default="nix", choices=sorted(images.IMAGES))
+    run.add_argument("--image", default="nix", choices=sorted([*images.IMAGES, *vulkan_images.IMAGES]))
     run.add_argument("--user", default="runner", help="runner, trusted, root, or UID:GID")
     run.add_argument("--daemon", help="real, none, stale, frozen, or a mode of daemon_peer.py")
     run.add_argument("--no-daemon", action="store_const", const="none", dest="daemon", help="no nix-daemon")
