@@ -124,6 +124,7 @@ static void keep_only(struct plan *plan, const struct probe *probe, const char *
 						.kind = TASK_PROMISE,
 						.why = "asked for",
 						.deadline_ms = plan->tasks[i].deadline_ms,
+						.has_own_deadline = plan->tasks[i].has_own_deadline,
 					});
 	if (kept.count == 0)
 		plan_add(&kept, &(struct plan_entry){
@@ -146,6 +147,7 @@ static int run_one(const struct command *command, const struct probe *probe,
 	struct pipeline pipeline;
 	int status;
 
+	asked.is_all = true; /* a device is asked for, promised or not */
 	if (strcmp(probe->name, "attic") == 0 && argument)
 		asked.attic_url = TAKE(argument);
 	if (strcmp(probe->name, "bazel") == 0 && argument)

@@ -35,9 +35,10 @@ struct options {
 	bool is_json;
 	bool is_attic_push_wanted; /* push permission is probed (SPINUP_ATTIC_PUSH, --attic-push) */
 	bool is_attic_public_read; /* opt-in to the public cache (--attic-public-read) */
-	bool is_bazel_upload_wanted; /* --bazel-upload, or GF_BAZEL_REMOTE_UPLOAD=true */
-	bool is_bazel_home_rc;       /* --bazel-home-rc */
-	bool is_all;                 /* --all: devices that the lane does not promise, as advice */
+	bool is_bazel_upload_wanted;  /* --bazel-upload, or GF_BAZEL_REMOTE_UPLOAD=true */
+	bool is_bazel_home_rc;        /* --bazel-home-rc */
+	bool is_all;                  /* --all: devices that the lane does not promise, as advice */
+	bool is_software_gpu_allowed; /* --allow-software-gpu */
 	bool is_help;
 	const char
 		*arguments[OPTIONS_MAX_NAMES]; /* what is left after the flags, NULL-terminated */

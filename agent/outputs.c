@@ -17,10 +17,6 @@
 #define MAX_ERRORS 1u /* the runner keeps ten of a kind for a whole composite action */
 #define MAX_WARNINGS 3u
 
-#ifndef FACT_GPU_USABLE
-#define FACT_GPU_USABLE "gpu.is_usable"
-#endif
-
 enum output_kind {
 	OUTPUT_TEXT,    /* a fact's text */
 	OUTPUT_BOOLEAN, /* "true", "false", or empty: not known */

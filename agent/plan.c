@@ -34,6 +34,7 @@ void plan_add(struct plan *plan, const struct plan_entry *entry)
 		.why = mem_strdup(entry->why),
 		.kind = entry->kind,
 		.deadline_ms = entry->deadline_ms,
+		.has_own_deadline = entry->has_own_deadline,
 	};
 }
 

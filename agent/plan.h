@@ -23,6 +23,7 @@ struct task {
 	char *why;     /* "lane tinyland-nix promises nix", "cache of the lane", "--require kvm" */
 	enum task_kind kind;
 	unsigned int deadline_ms;
+	bool has_own_deadline; /* --deadline does not cut it */
 };
 
 struct plan {
@@ -42,6 +43,7 @@ struct plan_entry {
 	const char *name, *subject, *why;
 	enum task_kind kind;
 	unsigned int deadline_ms;
+	bool has_own_deadline;
 };
 
 /* For a probe's plan(): adds a task; texts are copied. */

@@ -34,7 +34,8 @@ struct run {
 };
 
 /* Runs all tasks of PLAN side by side and appends their facts and findings, and a finding for
- * every task that timed out, crashed, or said nothing. ALL_DEADLINE_MS bounds the whole phase. */
+ * every task that timed out, crashed, or said nothing. ALL_DEADLINE_MS bounds the whole phase, but
+ * for tasks with a deadline of their own. */
 void run_tasks(struct run *run, const struct job *job, const struct plan *plan,
 	       unsigned int all_deadline_ms);
 

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Zlib */
+/* The gpu probe's judge of drivers: nodes are there, so why does no program find the GPU? Pure. */
+#include <string.h>
+
+#include "agent/cleanup.h"
+#include "agent/finding.h"
+#include "agent/record.h"
+#include "agent/strbuf.h"
+#include "probes/gpu.h"
+
+#define GLX "libGLX_nvidia.so.0"
+
+static bool has_open_node(const struct gpu_facts *facts, enum gpu_node_kind kind)
+{
+	for (size_t i = 0; i < facts->nodes.count; i++) {
+		const struct gpu_node *node = &facts->nodes.items[i];
+
+		if (node->kind == kind && gpu_node_is_gpu(node) && node->is_device &&
+		    node->error == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Where the loader looked, in words. */
+static void describe_search(struct strbuf *out, const struct gpu_search *search)
+{
+	size_t usable;
+
+	strbuf_printf(out, "%zu manifest%s in ", search->count, search->count == 1 ? "" : "s");
+	if (search->replaced_by)
+		strbuf_printf(out, "%s, which replaces all other places: ", search->replaced_by);
+	for (size_t i = 0; i < search->places.count && i < 8; i++)
+		strbuf_printf(out, "%s%s", i ? ", " : "", search->places.items[i]);
+	if (search->has_own_data_places)
+		strbuf_puts(out, "; XDG_DATA_DIRS leaves out /usr/share");
+	usable = gpu_search_count(search, GPU_MANIFEST_USABLE);
+	if (usable)
+		strbuf_printf(out, "; %zu usable%s", usable,
+			      gpu_search_usable(search, GPU_DRIVER_MESA) ||
+					      gpu_search_usable(search, GPU_DRIVER_NVIDIA)
+				      ? ""
+				      : ", on the CPU");
+	for (unsigned int state = GPU_MANIFEST_USABLE + 1; state < GPU_MANIFEST_STATE_COUNT;
+	     state++) {
+		size_t count = gpu_search_count(search, (enum gpu_manifest_state)state);
+
+		if (count)
+			strbuf_printf(out, "; %zu %s", count,
+				      gpu_manifest_state_name((enum gpu_manifest_state)state));
+	}
+}
+
+/* ---- NVIDIA */
+
+/* The variable is read by one way of injection alone: advice that fits the other would mislead. */
+static void say_graphics_missing(const struct gpu_nvidia *nvidia, struct channel *channel)
+{
+	const char *cuda = nvidia->cuda.state == GPU_LIBRARY_FOUND ? "libcuda.so.1 is there"
+								   : "libcuda.so.1 neither";
+
+	switch (nvidia->injection) {
+	case GPU_INJECTION_LEGACY:
+		if (nvidia->has_graphics)
+			break;
+		channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX,
+				"Set NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics in the "
+				"pod's environment.",
+				"not found (%s); NVIDIA_DRIVER_CAPABILITIES is %s, and without "
+				"graphics the hook leaves the Vulkan driver out",
+				cuda,
+				nvidia->capabilities ? nvidia->capabilities
+						     : "not set (utility,compute)");
+		return;
+	case GPU_INJECTION_CDI:
+		channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX,
+				"An administrator installs the full driver on the node and runs "
+				"nvidia-ctk cdi generate anew; NVIDIA_DRIVER_CAPABILITIES is not "
+				"read in this mode.",
+				"not found (%s); the GPU came by CDI, whose specification leaves "
+				"it out",
+				cuda);
+		return;
+	case GPU_INJECTION_NONE:
+		channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX,
+				"Give the pod the runtime class of NVIDIA's container toolkit: it "
+				"brings the driver's libraries; device nodes alone are not enough.",
+				"not found (%s); the nodes did not come by NVIDIA's container "
+				"toolkit",
+				cuda);
+		return;
+	}
+	channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX,
+			"An administrator installs the full driver, with its graphics libraries, "
+			"on the node.",
+			"not found (%s) although NVIDIA_DRIVER_CAPABILITIES is %s: the node's "
+			"driver has none",
+			cuda, nvidia->capabilities);
+}
+
+static void say_slice(const struct gpu_nvidia *nvidia, struct channel *channel)
+{
+	bool is_named = nvidia->visible && strstr(nvidia->visible, "MIG-");
+
+	channel_finding(channel, FINDING_NVIDIA_SLICE, *nvidia->model ? nvidia->model : "NVIDIA",
+			NULL, "this container was given a MIG slice: %s%s",
+			is_named ? "NVIDIA_VISIBLE_DEVICES=" : "/dev/nvidia-caps has its nodes",
+			is_named ? nvidia->visible : "");
+}
+
+static bool is_mismatched(const struct gpu_nvidia *nvidia)
+{
+	return *nvidia->kernel_version && *nvidia->glx.version &&
+	       strcmp(nvidia->kernel_version, nvidia->glx.version) != 0;
+}
+
+/* libGLX_nvidia itself has a finding of its own. */
+static bool say_missing_libraries(const struct vulkan_answer *answer, struct channel *channel)
+{
+	CLEANUP_STRBUF struct strbuf names = STRBUF_INIT(256);
+	const char *why = "";
+
+	for (size_t i = 0; i < answer->missing_count && i < VULKAN_MAX_MISSING; i++) {
+		if (strcmp(answer->missing[i].name, GLX) == 0)
+			continue;
+		strbuf_printf(&names, "%s%s", names.length ? ", " : "", answer->missing[i].name);
+		why = answer->missing[i].why;
+	}
+	if (names.length == 0)
+		return false;
+	channel_finding(channel, FINDING_NVIDIA_LIBRARY_MISSING, names.data, NULL, "%s", why);
+	return true;
+}
+
+/* The first link of the chain that is broken; the later ones would only follow from it. */
+bool gpu_judge_nvidia(const struct gpu_facts *facts, const struct gpu_search *search,
+		      const struct vulkan_answer *answer, struct channel *channel)
+{
+	const struct gpu_nvidia *nvidia = &facts->nvidia;
+
+	if (!has_open_node(facts, GPU_NODE_NVIDIA))
+		return false;
+	if (nvidia->is_mig) {
+		say_slice(nvidia, channel);
+		return true;
+	}
+	if (nvidia->glx.state != GPU_LIBRARY_FOUND) {
+		say_graphics_missing(nvidia, channel);
+		return true;
+	}
+	if (is_mismatched(nvidia)) {
+		channel_finding(channel, FINDING_NVIDIA_VERSION_MISMATCH, nvidia->glx.path, NULL,
+				"the kernel's driver is %s, the library is %s",
+				nvidia->kernel_version, nvidia->glx.version);
+		return true;
+	}
+	if (!gpu_search_usable(search, GPU_DRIVER_NVIDIA)) {
+		CLEANUP_STRBUF struct strbuf text = STRBUF_INIT(1024);
+
+		describe_search(&text, search);
+		channel_finding(channel, FINDING_NVIDIA_MANIFEST_MISSING, nvidia->glx.path, NULL,
+				"no manifest names it: %s", text.data);
+		(void)say_missing_libraries(answer, channel);
+		return true;
+	}
+	return say_missing_libraries(answer, channel);
+}
+
+/* ---- all others */
+
+static const struct gpu_manifest *find_broken_library(const struct gpu_search *search)
+{
+	for (size_t i = 0; i < search->count; i++) {
+		const struct gpu_manifest *manifest = &search->manifests[i];
+
+		if (manifest->driver != GPU_DRIVER_SOFTWARE &&
+		    (manifest->state == GPU_MANIFEST_LIBRARY_MISSING ||
+		     manifest->state == GPU_MANIFEST_LIBRARY_UNREADABLE ||
+		     manifest->state == GPU_MANIFEST_LIBRARY_FOREIGN))
+			return manifest;
+	}
+	return NULL;
+}
+
+bool gpu_judge_drivers(const struct gpu_facts *facts, const struct gpu_search *search,
+		       struct channel *channel)
+{
+	const struct gpu_manifest *broken = find_broken_library(search);
+	CLEANUP_STRBUF struct strbuf text = STRBUF_INIT(1024);
+
+	if (!has_open_node(facts, GPU_NODE_RENDER) || gpu_search_usable(search, GPU_DRIVER_MESA) ||
+	    gpu_search_usable(search, GPU_DRIVER_NVIDIA))
+		return false;
+	if (broken) {
+		channel_finding(channel, FINDING_VULKAN_DRIVER_BROKEN, broken->path, NULL, "%s",
+				broken->problem);
+		return true;
+	}
+	describe_search(&text, search);
+	channel_finding(channel, FINDING_VULKAN_DRIVER_MISSING, "", NULL, "%s", text.data);
+	return true;
+}
