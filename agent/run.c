@@ -128,11 +128,7 @@ static void start_profile(struct crew *crew, enum sandbox_profile profile, struc
 static void start_all(struct crew *crew, struct run *run)
 {
 	static const enum sandbox_profile order[] = {
-		SANDBOX_DAEMON,
-		SANDBOX_TOOL,
-		SANDBOX_DRIVER,
-		SANDBOX_NETWORK,
-		SANDBOX_FILES,
+		SANDBOX_DAEMON, SANDBOX_TOOL, SANDBOX_DRIVER, SANDBOX_NETWORK, SANDBOX_FILES,
 	};
 
 	_Static_assert(sizeof(order) / sizeof(order[0]) == SANDBOX_PROFILE_COUNT, "one is missing");

@@ -15,7 +15,7 @@ extern const struct probe probe_gpu;
 /* Without persistence mode a driver's first start takes seconds, and as long again in a second
  * userland. */
 #define DEADLINE_MS 45000u
-#define MARGIN_MS 1500u /* for thousands of manifests, judging and telling */
+#define MARGIN_MS 1500u /* for thousands of manifests, judging and telling; at most a quarter */
 
 /* ---- plan */
 
@@ -48,10 +48,11 @@ static void gpu_plan(const struct job *job, struct plan *plan)
 static unsigned int left_ms(const struct job *job, const struct task *task, int64_t start_us)
 {
 	unsigned int all_ms = task->deadline_ms;
-	int64_t spent_ms = (run_clock_us() - start_us) / 1000 + MARGIN_MS;
+	int64_t spent_ms = (run_clock_us() - start_us) / 1000;
 
 	if (!task->has_own_deadline && job->options->deadline_ms < all_ms)
 		all_ms = job->options->deadline_ms;
+	spent_ms += all_ms / 4 < MARGIN_MS ? all_ms / 4 : MARGIN_MS;
 	return spent_ms < all_ms ? all_ms - (unsigned int)spent_ms : 1;
 }
 

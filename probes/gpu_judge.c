@@ -8,11 +8,14 @@
 #include "agent/job.h"
 #include "agent/record.h"
 #include "agent/strbuf.h"
+#include "agent/text.h"
+#include "agent/words.h"
 #include "probes/gpu.h"
 #include "probes/webgpu.h"
 
 #define TEXT_MAX_BYTES 1024u
-#define MISSING_MAX_BYTES 2048u
+#define MISSING_MAX_BYTES 4096u
+#define MAX_SHOWN 6u
 
 const struct vulkan_device *gpu_chosen(const struct vulkan_answer *answer)
 {
@@ -51,12 +54,25 @@ void gpu_describe_end(struct strbuf *out, const struct vulkan_answer *answer)
 
 /* ---- it works */
 
+/* The lines of LIST as one, the first few: the facts have them all. */
+static void join_lines(struct strbuf *out, const char *list)
+{
+	CLEANUP_WORDS struct words lines = {0};
+
+	words_split(&lines, list, "\n");
+	for (size_t i = 0; i < lines.count && i < MAX_SHOWN; i++)
+		strbuf_printf(out, "%s%s", i ? ", " : "", lines.items[i]);
+	if (lines.count > MAX_SHOWN)
+		strbuf_printf(out, " and %zu more", lines.count - MAX_SHOWN);
+}
+
 static void judge_webgpu(const struct vulkan_answer *answer, const char *name,
 			 struct channel *channel)
 {
 	CLEANUP_STRBUF struct strbuf core = STRBUF_INIT(MISSING_MAX_BYTES);
 	CLEANUP_STRBUF struct strbuf compatibility = STRBUF_INIT(MISSING_MAX_BYTES);
 	CLEANUP_STRBUF struct strbuf wgpu = STRBUF_INIT(MISSING_MAX_BYTES);
+	CLEANUP_STRBUF struct strbuf shown = STRBUF_INIT(TEXT_MAX_BYTES);
 	enum webgpu_level level = webgpu_judge(answer, &core, &compatibility);
 
 	webgpu_wgpu_reasons(answer, &wgpu);
@@ -65,15 +81,19 @@ static void judge_webgpu(const struct vulkan_answer *answer, const char *name,
 		channel_list(channel, "gpu.webgpu.core_missing", core.data);
 	if (compatibility.length > 0)
 		channel_list(channel, "gpu.webgpu.compatibility_missing", compatibility.data);
-	if (level == WEBGPU_COMPATIBILITY)
-		channel_finding(channel, FINDING_WEBGPU_COMPATIBILITY_ONLY, name, NULL,
-				"for the core level it lacks: %s", core.data);
-	if (level == WEBGPU_NONE)
-		channel_finding(channel, FINDING_WEBGPU_MISSING, name, NULL, "it lacks: %s",
-				compatibility.data);
-	if (level >= WEBGPU_COMPATIBILITY && wgpu.length > 0)
+	if (level == WEBGPU_NONE || level == WEBGPU_COMPATIBILITY) {
+		join_lines(&shown, level == WEBGPU_NONE ? compatibility.data : core.data);
+		channel_finding(channel,
+				level == WEBGPU_NONE ? FINDING_WEBGPU_MISSING
+						     : FINDING_WEBGPU_COMPATIBILITY_ONLY,
+				name, NULL, "it lacks %s", shown.data);
+	}
+	if (level >= WEBGPU_COMPATIBILITY && wgpu.length > 0) {
+		strbuf_clear(&shown);
+		join_lines(&shown, wgpu.data);
 		channel_finding(channel, FINDING_WEBGPU_HIDDEN_BY_WGPU, name, NULL, "%s",
-				wgpu.data);
+				shown.data);
+	}
 }
 
 static void describe_device(struct strbuf *out, const struct vulkan_device *device)
@@ -107,10 +127,21 @@ static void judge_proven(const struct gpu_facts *facts, enum gpu_userland userla
 
 /* ---- both userlands */
 
-static bool has_hardware_driver(const struct gpu_search *search)
+/* A driver of the image needs libraries of the image, which Nix's dynamic loader does not find: it
+ * must lie where Nix's own do, or where LD_LIBRARY_PATH leads. */
+static bool has_driver_for_nix(const struct gpu_search *search)
 {
-	return gpu_search_usable(search, GPU_DRIVER_NVIDIA) ||
-	       gpu_search_usable(search, GPU_DRIVER_MESA);
+	for (size_t i = 0; i < search->count; i++) {
+		const struct gpu_manifest *manifest = &search->manifests[i];
+		const char *path = manifest->found.path;
+
+		if (manifest->state == GPU_MANIFEST_USABLE &&
+		    manifest->driver != GPU_DRIVER_SOFTWARE &&
+		    (!strchr(manifest->library, '/') || text_starts_with(path, "/nix/store/") ||
+		     text_starts_with(path, "/run/opengl-driver/")))
+			return true;
+	}
+	return false;
 }
 
 /* The image's programs work. Without a Vulkan loader in the profile, what nixpkgs' loader would find is
@@ -128,12 +159,12 @@ static void judge_nix(const struct gpu_facts *facts, const struct job *job, stru
 				end.data);
 		return;
 	}
-	if (!facts->nix.has_store || !(job->required & LANE_NIX) || has_hardware_driver(search))
+	if (!facts->nix.has_store || !(job->required & LANE_NIX) || has_driver_for_nix(search))
 		return;
 	channel_finding(channel, FINDING_GPU_NOT_FOR_NIX, "/run/opengl-driver", NULL,
-			"of %zu manifests that nixpkgs' loader reads, none names a driver of a GPU "
-			"that its programs could open",
-			search->count);
+			"%zu manifest%s in the places that nixpkgs' loader reads, and none with a "
+			"GPU's driver that its programs can open",
+			search->count, search->count == 1 ? "" : "s");
 }
 
 static void judge_image(const struct gpu_facts *facts, struct channel *channel)

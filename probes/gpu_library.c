@@ -24,11 +24,9 @@
 #if defined(__x86_64__)
 #define OWN_MACHINE EM_X86_64
 #define MULTIARCH "x86_64-linux-gnu"
-#elif defined(__aarch64__)
+#else
 #define OWN_MACHINE EM_AARCH64
 #define MULTIARCH "aarch64-linux-gnu"
-#else
-#error "which ELF machine is this?"
 #endif
 
 /* Debian's and Fedora's, both with and without a merged /usr; and musl's. */

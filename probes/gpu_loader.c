@@ -35,8 +35,12 @@ static const char *const own_places[] = {
 
 static void add_below(struct words *places, const char *directory)
 {
-	CLEANUP_FREE char *place = mem_format("%s" BELOW, directory);
+	size_t length = strlen(directory);
+	CLEANUP_FREE char *place = NULL;
 
+	while (length > 1 && directory[length - 1] == '/')
+		length--;
+	place = mem_format("%.*s" BELOW, (int)length, directory);
 	if (directory[0] == '/' && !words_contain(places, place))
 		words_add(places, place);
 }

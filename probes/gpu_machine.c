@@ -24,7 +24,7 @@ static const struct vendor {
 	bool makes_gpus;
 } vendors[] = {
 	{0x10de, "NVIDIA", true},  {0x1002, "AMD", true},      {0x8086, "Intel", true},
-	{0x1af4, "virtio", true},  {0x15ad, "VMware", false},  {0x1234, "QEMU", false},
+	{0x1af4, "virtio", false}, {0x15ad, "VMware", false},  {0x1234, "QEMU", false},
 	{0x1b36, "QEMU", false},   {0x1a03, "ASPEED", false},  {0x102b, "Matrox", false},
 	{0x1013, "Cirrus", false}, {0x1414, "Hyper-V", false},
 };

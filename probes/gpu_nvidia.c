@@ -103,13 +103,16 @@ static bool has_node(const struct gpu_nodes *nodes)
 }
 
 /* In CDI's mode the toolkit says where its libraries are, and newer versions set the list of visible
- * devices to "void", so that no hook runs a second time. */
-static enum gpu_injection injection_of(const struct context *context, const char *visible,
-				       bool has_nodes)
+ * devices to "void", so that no hook runs a second time. That the variable is set says little: CUDA's
+ * images do it themselves. */
+static enum gpu_injection injection_of(const struct context *context, bool has_nodes,
+				       bool has_libraries)
 {
+	const char *visible = context_env(context, "NVIDIA_VISIBLE_DEVICES");
+
 	if (context_env(context, "NVIDIA_CTK_LIBCUDA_DIR"))
 		return GPU_INJECTION_CDI;
-	if (!visible || !has_nodes)
+	if (!visible || !has_nodes || !has_libraries)
 		return GPU_INJECTION_NONE;
 	return strcmp(visible, "void") == 0 ? GPU_INJECTION_CDI : GPU_INJECTION_LEGACY;
 }
@@ -123,14 +126,22 @@ static bool grants_graphics(const char *capabilities)
 	       words_contain(&words, "all");
 }
 
-static void collect_libraries(struct gpu_nvidia *nvidia, const struct context *context)
+/* Returns whether any part of the driver is here. */
+static bool collect_libraries(struct gpu_nvidia *nvidia, const struct context *context)
 {
 	struct gpu_library_paths paths;
+	struct gpu_library management;
+	bool has_any;
 
 	gpu_library_paths_collect(&paths, context, GPU_USERLAND_IMAGE);
 	gpu_library_find(&paths, "libGLX_nvidia.so.0", &nvidia->glx);
 	gpu_library_find(&paths, "libcuda.so.1", &nvidia->cuda);
+	gpu_library_find(&paths, "libnvidia-ml.so.1", &management);
+	has_any = nvidia->glx.state == GPU_LIBRARY_FOUND ||
+		  nvidia->cuda.state == GPU_LIBRARY_FOUND || management.state == GPU_LIBRARY_FOUND;
+	gpu_library_release(&management);
 	gpu_library_paths_release(&paths);
+	return has_any;
 }
 
 void gpu_nvidia_collect(struct gpu_nvidia *ret, const struct context *context,
@@ -143,14 +154,13 @@ void gpu_nvidia_collect(struct gpu_nvidia *ret, const struct context *context,
 	*ret = (struct gpu_nvidia){
 		.visible = text_cleaned(visible, MAX_VARIABLE_BYTES),
 		.capabilities = text_cleaned(capabilities, MAX_VARIABLE_BYTES),
-		.injection = injection_of(context, visible, has_node(nodes)),
 		.has_graphics = grants_graphics(capabilities),
 		.is_mig = has_slice(context, visible),
 	};
 	if (root_read(&context->root, PROC "/version", &version) == 0)
 		(void)gpu_nvidia_version(version.data, ret->kernel_version);
 	collect_gpus(ret, &context->root);
-	collect_libraries(ret, context);
+	ret->injection = injection_of(context, has_node(nodes), collect_libraries(ret, context));
 }
 
 void gpu_nvidia_release(struct gpu_nvidia *nvidia)

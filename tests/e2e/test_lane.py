@@ -62,7 +62,7 @@ SOURCES = {
 KINDS = {
     "tinyland-nix": (None, None, "ready"),
     "tinyland-nix-kvm": ("promise-not-checked", "warning", "degraded"),
-    "tinyland-nix-gpu": ("promise-not-checked", "warning", "degraded"),
+    "tinyland-nix-gpu": ("gpu-absent", "error", "failed"),
     "tinyland-dind": ("promise-not-checked", "warning", "degraded"),
     "nix-vm-test-kvm": ("lane-proof-only", "notice", "degraded"),
     "chapel-nix": ("lane-fossil", "notice", "ready"),
@@ -135,11 +135,11 @@ def test_a_kind_of_lane(reports, label):
         assert report.finding(id_)["severity"] == severity
     else:
         assert not report.bad()
-    assert report.outcome == outcome and report.result.rc == 0
+    assert report.outcome == outcome and report.result.rc == (outcome == "failed")
 
 
 def test_a_promise_without_a_proof_is_named(reports):
-    for label, promise in (("tinyland-nix-kvm", "kvm"), ("tinyland-nix-gpu", "gpu"), ("tinyland-dind", "docker")):
+    for label, promise in (("tinyland-nix-kvm", "kvm"), ("tinyland-dind", "docker")):
         assert taken(reports, ("kind", label)).finding("promise-not-checked")["subject"] == promise
 
 

@@ -105,8 +105,11 @@ static struct vulkan_answer answer_of(enum vulkan_end end)
 static void make_sound(struct gpu_facts *facts)
 {
 	static char path[] = "/etc/vulkan/icd.d/nvidia_icd.json";
+	static char library[] = "/run/opengl-driver/lib/libGLX_nvidia.so.0";
 	static struct gpu_manifest manifest = {
 		.path = path,
+		.library = library,
+		.found = {.state = GPU_LIBRARY_FOUND, .path = library},
 		.state = GPU_MANIFEST_USABLE,
 		.driver = GPU_DRIVER_NVIDIA,
 	};

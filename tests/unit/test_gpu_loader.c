@@ -91,6 +91,9 @@ static const struct {
 	 GPU_USERLAND_IMAGE,
 	 "/c /etc/xdg /etc /d /usr/local/share /usr/share"},
 	{{"XDG_DATA_DIRS=/a:/b", "XDG_CONFIG_DIRS=/x:/etc"}, GPU_USERLAND_IMAGE, "/x /etc /a /b"},
+	{{"XDG_DATA_DIRS=/usr/local/share/:/usr/share/:/usr/share"},
+	 GPU_USERLAND_IMAGE,
+	 "/etc/xdg /etc /usr/local/share /usr/share"},
 	{{"XDG_DATA_DIRS=relative:/b"}, GPU_USERLAND_IMAGE, "/etc/xdg /etc /b"},
 };
 
@@ -316,7 +319,7 @@ static void check_cache(void **state)
 
 		memcpy(bytes, cache.bytes, length);
 		gpu_library_cache_read(bytes, length, &words);
-		for (size_t i = 0; i < words.count; i++)
+		for (size_t i = 0; i < words.count && i < COUNT(cached); i++)
 			assert_string_equal(words.items[i], cached[i]);
 		assert_int_equal(words.count == 3, length == cache.length);
 	}

@@ -171,6 +171,31 @@ static void the_phase_deadline_bounds_all(void **state)
 	plan_release(&plan);
 }
 
+/* A deadline of its own is heeded where the one of all proofs is long over, and is a deadline still. */
+static void a_deadline_of_its_own_is_not_cut(void **state)
+{
+	static const struct probe slow = PROBE(end_slowly), stuck = PROBE(hang);
+	struct plan plan = {0};
+	struct run run = {0};
+
+	(void)state;
+	for (int i = 0; i < 2; i++)
+		plan_add(&plan, &(struct plan_entry){
+					.probe = i == 0 ? &slow : &stuck,
+					.name = "name",
+					.subject = "",
+					.kind = TASK_PROMISE,
+					.why = "why",
+					.deadline_ms = i == 0 ? 600000 : 300,
+					.has_own_deadline = true,
+				});
+	run_all(&run, &plan, 1);
+	assert_int_equal(run.results[0].end, TASK_END_DONE);
+	assert_int_equal(run.results[1].end, TASK_END_TIMEOUT);
+	run_release(&run);
+	plan_release(&plan);
+}
+
 static void nothing_is_left_behind(void **state)
 {
 	static const struct probe probe = PROBE(leave_a_child);
@@ -230,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_end_is_told_apart),
 		cmocka_unit_test(the_phase_deadline_bounds_all),
+		cmocka_unit_test(a_deadline_of_its_own_is_not_cut),
 		cmocka_unit_test(nothing_is_left_behind),
 		cmocka_unit_test(an_orphan_does_not_begin),
 		cmocka_unit_test(an_empty_plan_is_fine),
