@@ -83,8 +83,6 @@ static const struct option_row rows[] = {
 	 AT(is_software_gpu_allowed), 0},
 	{"--skip", "NAME", "SPINUP_SKIP", "leave a probe out; may be repeated", JOBS, OPTION_NAMES,
 	 AT(skip), 0},
-	{"--all", NULL, "SPINUP_ALL", "also prove devices that the lane does not promise",
-	 COMMAND_DOCTOR | COMMAND_PLAN, OPTION_SWITCH, AT(is_all), 0},
 	{"--mode", "MODE", "SPINUP_MODE", "enforce: a failed lane fails the job; warn: it does not",
 	 COMMAND_RUN | COMMAND_DOCTOR, OPTION_MODE, AT(mode), 0},
 	{"--strict", NULL, "SPINUP_STRICT", "degraded counts as failed", PROVES, OPTION_SWITCH,
