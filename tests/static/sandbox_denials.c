@@ -33,7 +33,7 @@ struct tally {
 	const struct sandbox *sandbox;
 };
 
-static const char *const profile_names[] = {"files", "network", "daemon", "tool"};
+static const char *const profile_names[] = {"files", "network", "daemon", "tool", "driver"};
 
 /* ---- what must go on working: 0, or -1 with errno */
 
@@ -175,15 +175,15 @@ static const struct use {
 	unsigned int profiles;
 	int (*run)(void);
 } uses[] = {
-	{"files through the root", READERS | TOOL, use_root},
-	{"a directory's entries", READERS | TOOL, use_directory},
-	{"memory", READERS | TOOL, use_memory},
-	{"the clock", READERS | TOOL, use_clock},
-	{"a pipe", READERS | TOOL, use_pipe},
+	{"files through the root", READERS | STRANGERS, use_root},
+	{"a directory's entries", READERS | STRANGERS, use_directory},
+	{"memory", READERS | STRANGERS, use_memory},
+	{"the clock", READERS | STRANGERS, use_clock},
+	{"a pipe", READERS | STRANGERS, use_pipe},
 	{"a TCP connection", NETWORK | TOOL, use_tcp},
 	{"a UDP packet", NETWORK | TOOL, use_udp},
-	{"a unix socket", DAEMON | TOOL, use_unix},
-	{"running a program", TOOL, use_program},
+	{"a unix socket", DAEMON | STRANGERS, use_unix},
+	{"running a program", STRANGERS, use_program},
 	{"writing a file", TOOL, use_writing},
 };
 
@@ -360,7 +360,7 @@ int main(int argc, char **argv)
 		return 0; /* what use_program runs */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	set_stage();
-	sandbox = prepared(READERS | TOOL, false);
+	sandbox = prepared(READERS | STRANGERS, false);
 	tally.sandbox = sandbox;
 	for (unsigned int profile = 0; profile < SANDBOX_PROFILE_COUNT; profile++) {
 		for (size_t i = 0; i < COUNT(denials); i++)

@@ -20,6 +20,8 @@
 #define NETWORK (1u << SANDBOX_NETWORK)
 #define DAEMON (1u << SANDBOX_DAEMON)
 #define TOOL (1u << SANDBOX_TOOL)
+#define DRIVER (1u << SANDBOX_DRIVER)
+#define STRANGERS (TOOL | DRIVER)
 #define READERS (FILES | NETWORK | DAEMON)
 #define TALKERS (NETWORK | DAEMON)
 
@@ -157,27 +159,31 @@ static const struct denial denials[] = {
 	{"sendmsg with MSG_FASTOPEN", TALKERS, EPERM, SYS_sendmsg,
 	 {MINUS_ONE, &no_message, NUMBER(MSG_FASTOPEN)}},
 
-	{"mount", TOOL, EPERM, SYS_mount, {MISSING, MISSING}},
-	{"umount2", TOOL, EPERM, SYS_umount2, {MISSING}},
-	{"chroot", TOOL, EPERM, SYS_chroot, {MISSING}},
-	{"pivot_root", TOOL, EPERM, SYS_pivot_root, {MISSING, MISSING}},
-	{"unshare", TOOL, EPERM, SYS_unshare, {0}},
-	{"setns", TOOL, EPERM, SYS_setns, {MINUS_ONE}},
-	{"clone of a user namespace", TOOL, EPERM, SYS_clone,
+	{"mount", STRANGERS, EPERM, SYS_mount, {MISSING, MISSING}},
+	{"umount2", STRANGERS, EPERM, SYS_umount2, {MISSING}},
+	{"chroot", STRANGERS, EPERM, SYS_chroot, {MISSING}},
+	{"pivot_root", STRANGERS, EPERM, SYS_pivot_root, {MISSING, MISSING}},
+	{"unshare", STRANGERS, EPERM, SYS_unshare, {0}},
+	{"setns", STRANGERS, EPERM, SYS_setns, {MINUS_ONE}},
+	{"clone of a user namespace", STRANGERS, EPERM, SYS_clone,
 	 {NUMBER(CLONE_NEWUSER | CLONE_SIGHAND)}},
-	{"clone of a network namespace", TOOL, EPERM, SYS_clone,
+	{"clone of a network namespace", STRANGERS, EPERM, SYS_clone,
 	 {NUMBER(CLONE_NEWNET | CLONE_SIGHAND)}},
-	{"clone3", TOOL, ENOSYS, SYS_clone3, {0}},
-	{"ptrace", TOOL, EPERM, SYS_ptrace, {MINUS_ONE, MINUS_ONE}},
-	{"process_vm_writev", TOOL, EPERM, SYS_process_vm_writev, {MINUS_ONE}},
-	{"bpf", TOOL, EPERM, SYS_bpf, {MINUS_ONE}},
-	{"io_uring_setup", TOOL, EPERM, SYS_io_uring_setup, {0}},
-	{"keyctl", TOOL, EPERM, SYS_keyctl, {MINUS_ONE}},
-	{"userfaultfd", TOOL, EPERM, SYS_userfaultfd, {MINUS_ONE}},
-	{"perf_event_open", TOOL, EPERM, SYS_perf_event_open, {0}},
-	{"init_module", TOOL, EPERM, SYS_init_module, {0}},
-	{"kexec_load", TOOL, EPERM, SYS_kexec_load, {0, MINUS_ONE, 0, MINUS_ONE}},
-	{"reboot", TOOL, EPERM, SYS_reboot, {0}},
-	{"typing into a terminal", TOOL, EPERM, SYS_ioctl, {MINUS_ONE, NUMBER(TIOCSTI)}},
+	{"clone3", STRANGERS, ENOSYS, SYS_clone3, {0}},
+	{"ptrace", STRANGERS, EPERM, SYS_ptrace, {MINUS_ONE, MINUS_ONE}},
+	{"process_vm_writev", STRANGERS, EPERM, SYS_process_vm_writev, {MINUS_ONE}},
+	{"bpf", STRANGERS, EPERM, SYS_bpf, {MINUS_ONE}},
+	{"io_uring_setup", STRANGERS, EPERM, SYS_io_uring_setup, {0}},
+	{"keyctl", STRANGERS, EPERM, SYS_keyctl, {MINUS_ONE}},
+	{"userfaultfd", STRANGERS, EPERM, SYS_userfaultfd, {MINUS_ONE}},
+	{"perf_event_open", STRANGERS, EPERM, SYS_perf_event_open, {0}},
+	{"init_module", STRANGERS, EPERM, SYS_init_module, {0}},
+	{"kexec_load", STRANGERS, EPERM, SYS_kexec_load, {0, MINUS_ONE, 0, MINUS_ONE}},
+	{"reboot", STRANGERS, EPERM, SYS_reboot, {0}},
+	{"socket AF_INET", DRIVER, EPERM, SYS_socket, {NUMBER(AF_INET), NUMBER(SOCK_STREAM)}},
+	{"socket AF_INET6", DRIVER, EPERM, SYS_socket, {NUMBER(AF_INET6), NUMBER(SOCK_DGRAM)}},
+	{"socket AF_NETLINK", DRIVER, EPERM, SYS_socket, {NUMBER(AF_NETLINK), NUMBER(SOCK_RAW)}},
+	{"socket AF_VSOCK", DRIVER, EPERM, SYS_socket, {NUMBER(AF_VSOCK), NUMBER(SOCK_STREAM)}},
+	{"typing into a terminal", STRANGERS, EPERM, SYS_ioctl, {MINUS_ONE, NUMBER(TIOCSTI)}},
 };
 /* clang-format on */

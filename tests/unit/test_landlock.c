@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -110,14 +111,33 @@ static int signal_parent(void)
 	return kill(getppid(), 0);
 }
 
-static int outcome(int (*trial)(void), bool is_restricted, bool is_connect_allowed)
+static int command_device(void)
+{
+	struct winsize size;
+
+	/* A terminal's command, to what is none: ENOTTY where it may be given at all. */
+	return ioctl(open("/dev/null", O_RDWR | O_CLOEXEC), TIOCGWINSZ, &size);
+}
+
+static int restrict_to_reading(void)
+{
+	return landlock_restrict_to_reading(false);
+}
+
+static int restrict_to_connecting(void)
+{
+	return landlock_restrict_to_reading(true);
+}
+
+/* RESTRICT NULL: without. */
+static int outcome(int (*trial)(void), int (*restrict_self)(void))
 {
 	int status = 0;
 	pid_t child = fork();
 
 	if (child == 0) {
-		if (is_restricted && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-				      landlock_restrict_to_reading(is_connect_allowed) < 0))
+		if (restrict_self &&
+		    (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || restrict_self() < 0))
 			_exit(255);
 		_exit(trial() < 0 ? errno : 0);
 	}
@@ -131,15 +151,27 @@ static void what_is_denied_here(void **state)
 	static const struct {
 		int (*trial)(void);
 		int needs_abi;
-		bool is_connect_allowed;
+		int (*restrict_self)(void);
 		int expected;
 	} cases[] = {
-		{read_file, 1, false, 0},           {list_directory, 1, false, 0},
-		{make_file, 1, false, EACCES},      {write_device, 1, false, EACCES},
-		{make_directory, 1, false, EACCES}, {run_program, 1, false, EACCES},
-		{bind_tcp, 4, false, EACCES},       {bind_tcp, 4, true, EACCES},
-		{connect_tcp, 4, false, EACCES},    {connect_tcp, 4, true, ECONNREFUSED},
-		{signal_parent, 6, false, EPERM},
+		{read_file, 1, restrict_to_reading, 0},
+		{list_directory, 1, restrict_to_reading, 0},
+		{make_file, 1, restrict_to_reading, EACCES},
+		{write_device, 1, restrict_to_reading, EACCES},
+		{make_directory, 1, restrict_to_reading, EACCES},
+		{run_program, 1, restrict_to_reading, EACCES},
+		{bind_tcp, 4, restrict_to_reading, EACCES},
+		{bind_tcp, 4, restrict_to_connecting, EACCES},
+		{connect_tcp, 4, restrict_to_reading, EACCES},
+		{connect_tcp, 4, restrict_to_connecting, ECONNREFUSED},
+		{signal_parent, 6, restrict_to_reading, EPERM},
+		{read_file, 1, landlock_restrict_to_devices, 0},
+		{make_file, 1, landlock_restrict_to_devices, EACCES},
+		{make_directory, 1, landlock_restrict_to_devices, EACCES},
+		{write_device, 1, landlock_restrict_to_devices, 0},
+		{command_device, 1, landlock_restrict_to_devices, ENOTTY},
+		{run_program, 1, landlock_restrict_to_devices, 0},
+		{connect_tcp, 4, landlock_restrict_to_devices, EACCES},
 	};
 	int abi = landlock_abi();
 
@@ -151,11 +183,11 @@ static void what_is_denied_here(void **state)
 	}
 	for (size_t i = 0; i < COUNT(cases); i++)
 		if (abi >= cases[i].needs_abi)
-			assert_int_equal(outcome(cases[i].trial, true, cases[i].is_connect_allowed),
+			assert_int_equal(outcome(cases[i].trial, cases[i].restrict_self),
 					 cases[i].expected);
-	assert_int_equal(outcome(make_file, false, false), 0); /* the trials themselves work */
-	assert_int_equal(outcome(bind_tcp, false, false), 0);
-	assert_int_equal(outcome(signal_parent, false, false), 0);
+	assert_int_equal(outcome(make_file, NULL), 0); /* the trials themselves work */
+	assert_int_equal(outcome(bind_tcp, NULL), 0);
+	assert_int_equal(outcome(signal_parent, NULL), 0);
 }
 
 int main(int argc, char **argv)

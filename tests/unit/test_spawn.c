@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -157,6 +158,49 @@ static void descriptors_are_closed(void **state)
 	assert_string_equal(output.data, "");
 }
 
+static void leave_a_mark(void *context)
+{
+	(void)!write(SPAWN_INHERITED_FD, context, 5);
+}
+
+/* A shell finds at 3 and 4 what it is given, and may be given itself. */
+static void descriptors_are_given(void **state)
+{
+	char *arguments[] = {(char[]){"sh"}, (char[]){"-c"},
+			     (char[]){"echo more >&3; test -e /proc/self/fd/4 || echo closed; "
+				      "test ! -e /proc/self/fd/5 || echo open"},
+			     NULL};
+	char seen[32] = "";
+	struct spawn_request request = {
+		.path = SHELL,
+		.arguments = arguments,
+		.environment = arguments + 3,
+		.timeout_ms = 10000,
+		.inherited = {memfd_create("given", MFD_CLOEXEC), open(SHELL, O_RDONLY)},
+		.inherited_count = 2,
+		.enter = leave_a_mark,
+		.context = (char[]){"mark "},
+	};
+	struct root root;
+
+	(void)state;
+	assert_int_equal(root_open_directory(&root, NULL, NULL), 0);
+	for (int i = 0; i < 2; i++) {
+		CLEANUP_STRBUF struct strbuf output = STRBUF_INIT(1000);
+		struct spawn_result result;
+
+		spawn_read(&root, &request, &result, &output);
+		assert_int_equal(result.end, SPAWN_EXITED);
+		assert_string_equal(output.data, "");
+		request.path = NULL; /* the second time by descriptor */
+	}
+	assert_int_equal(pread(request.inherited[0], seen, sizeof(seen), 0), 20);
+	assert_string_equal(seen, "mark more\nmark more\n");
+	close(request.inherited[0]);
+	close(request.inherited[1]);
+	root_close(&root);
+}
+
 static void what_cannot_be_run(void **state)
 {
 	static const struct {
@@ -248,10 +292,11 @@ static void a_fake_machines_program(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ends_and_outputs),       cmocka_unit_test(output_is_bounded),
-		cmocka_unit_test(time_is_bounded),        cmocka_unit_test(nothing_is_left_behind),
-		cmocka_unit_test(descriptors_are_closed), cmocka_unit_test(what_cannot_be_run),
-		cmocka_unit_test(path_is_searched),       cmocka_unit_test(a_fake_machines_program),
+		cmocka_unit_test(ends_and_outputs),        cmocka_unit_test(output_is_bounded),
+		cmocka_unit_test(time_is_bounded),         cmocka_unit_test(nothing_is_left_behind),
+		cmocka_unit_test(descriptors_are_closed),  cmocka_unit_test(descriptors_are_given),
+		cmocka_unit_test(what_cannot_be_run),      cmocka_unit_test(path_is_searched),
+		cmocka_unit_test(a_fake_machines_program),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
