@@ -100,8 +100,10 @@ cflags-helper := -std=gnu17 -I. -MMD -MP $(warnings-gcc) -Werror -Os -fPIE -ffre
 ldflags-helper := -nostdlib -pie -Wl,--gc-sections,-z,now,-z,noexecstack,-z,noseparate-code \
 	-Wl,--hash-style=both,--build-id=none,--no-as-needed -s
 stubs := build/helper/libc.so.6 build/helper/libdl.so.2
-# What glibc of this architecture began with.
-oldest := $(if $(filter aarch64%,$(shell $(cc-helper) -dumpmachine)),GLIBC_2.17,GLIBC_2.2.5)
+# What glibc of this architecture began with, and where its dynamic loader is.
+machine := $(shell $(cc-helper) -dumpmachine)
+oldest := $(if $(filter aarch64%,$(machine)),GLIBC_2.17,GLIBC_2.2.5)
+loader := $(if $(filter aarch64%,$(machine)),/lib/ld-linux-aarch64.so.1,/lib64/ld-linux-x86-64.so.2)
 
 build/helper/libc.so.6: stub-names := __libc_start_main;
 build/helper/libdl.so.2: stub-names := dladdr; dlerror; dlopen; dlsym;
@@ -121,7 +123,7 @@ build/helper/%.o: probes/vulkan/%.S Makefile
 	$(call say,AS) $(cc-helper) -c -o $@ $<
 
 build/vulkan-helper: $(patsubst %,build/helper/%.o,start main devices compute say) $(stubs)
-	$(call say,LD) $(cc-helper) $(ldflags-helper) -o $@ $^
+	$(call say,LD) $(cc-helper) $(ldflags-helper) -Wl,--dynamic-linker=$(loader) -o $@ $^
 
 -include $(wildcard build/helper/*.d)
 

@@ -46,6 +46,9 @@
         pkgs:
         let
           static = pkgs.pkgsStatic;
+          # The Vulkan helper is a dynamic program: the ordinary compiler makes it, without what a
+          # wrapper adds for programs that have a C library.
+          helper = "env NIX_HARDENING_ENABLE= CPATH=${pkgs.vulkan-headers}/include ${pkgs.stdenv.cc}/bin/cc";
         in
         static.stdenv.mkDerivation {
           pname = "spinup";
@@ -55,7 +58,7 @@
           buildInputs = libraries static;
           buildPhase = ''
             runHook preBuild
-            make -j$NIX_BUILD_CORES build/spinup cc-release=$CC STRIP=$STRIP \
+            make -j$NIX_BUILD_CORES build/spinup cc-release=$CC STRIP=$STRIP cc-helper='${helper}' \
               ldflags-release='-static -Wl,--gc-sections' \
               libs-release="$($PKG_CONFIG --static --libs libcurl libssl libarchive libcjson libseccomp)"
             runHook postBuild
@@ -86,6 +89,7 @@
             pkgs.cppcheck
             pkgs.pkg-config
             pkgs.shellcheck
+            pkgs.vulkan-headers
           ];
         };
       });

@@ -103,11 +103,11 @@ static struct placed place(const struct spawn_request *request, const int fds[3]
  * fake root has no path here, and runs by descriptor (which a script's interpreter opens again). */
 static void execute(const struct spawn_request *request, int program)
 {
-	if (program >= 0)
+	if (request->path && program < 0)
+		(void)execve(request->path, request->arguments, request->environment);
+	else
 		(void)syscall(SYS_execveat, program, "", request->arguments, request->environment,
 			      AT_EMPTY_PATH);
-	else
-		(void)execve(request->path, request->arguments, request->environment);
 }
 
 /* FDS: where its output goes, the program or -1, where its error goes. */

@@ -157,12 +157,12 @@ static void create_set(struct work *work)
 		.descriptorSetCount = 1,
 		.pSetLayouts = &work->set_layout,
 	};
-	VkDescriptorBufferInfo buffer = {.buffer = work->buffer, .range = VK_WHOLE_SIZE};
+	VkDescriptorBufferInfo whole = {.buffer = work->buffer, .range = VK_WHOLE_SIZE};
 	VkWriteDescriptorSet write = {
 		.sType = VK_STRUCTURE_TYPE_WRITE_DESCRIPTOR_SET,
 		.descriptorCount = 1,
 		.descriptorType = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER,
-		.pBufferInfo = &buffer,
+		.pBufferInfo = &whole,
 	};
 
 	say_phase("bind the buffer");

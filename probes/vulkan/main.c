@@ -134,7 +134,7 @@ static void look_up(PFN_vkGetInstanceProcAddr get, VkInstance instance, struct i
 /* Called by start.S, by way of the C library's own start. */
 int helper_main(int count, char **words)
 {
-	struct instance_calls call = {NULL};
+	struct instance_calls call = {.CreateDevice = NULL};
 	PFN_vkGetInstanceProcAddr get;
 	VkInstance instance;
 	struct device device;

@@ -2,8 +2,6 @@
 /* How the helper speaks. There is no C library here: system calls are made by hand. */
 #include "probes/vulkan/say.h"
 
-#include <asm/unistd.h>
-
 #include "agent/facts.h"
 #include "agent/record_format.h"
 
@@ -28,6 +26,8 @@ void *memset(void *to, int byte, size_t length)
 }
 
 #if defined(__x86_64__)
+enum { CALL_WRITE = 1, CALL_EXIT_GROUP = 231 };
+
 static long system_call(long number, long first, long second, long third)
 {
 	long result;
@@ -39,6 +39,8 @@ static long system_call(long number, long first, long second, long third)
 	return result;
 }
 #elif defined(__aarch64__)
+enum { CALL_WRITE = 64, CALL_EXIT_GROUP = 94 };
+
 static long system_call(long number, long first, long second, long third)
 {
 	register long x8 __asm__("x8") = number;
@@ -118,7 +120,7 @@ static size_t length_of(const char *text)
 static void frame_send(struct frame *frame, enum record_type type)
 {
 	record_put_header(frame->bytes, type, 0, frame->length);
-	(void)system_call(__NR_write, CHANNEL_FD, (long)frame->bytes,
+	(void)system_call(CALL_WRITE, CHANNEL_FD, (long)frame->bytes,
 			  (long)(RECORD_HEADER_BYTES + frame->length));
 }
 
@@ -164,5 +166,5 @@ _Noreturn void finish(enum vulkan_end end, int code, const char *detail)
 	say_number(SAID_CODE, code);
 	say_number(SAID_END, end);
 	for (;;)
-		(void)system_call(__NR_exit_group, 0, 0, 0);
+		(void)system_call(CALL_EXIT_GROUP, 0, 0, 0);
 }

@@ -250,6 +250,7 @@ static VkResult submit(VkQueue queue, uint32_t count, const VkSubmitInfo *info, 
 	return result;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): Vulkan's own parameters */
 static VkResult map(VkDevice device, VkDeviceMemory from, VkDeviceSize at, VkDeviceSize size,
 		    VkMemoryMapFlags flags, void **ret)
 {
@@ -306,6 +307,7 @@ PLAIN(vkBindBufferMemory)
 PLAIN(vkEndCommandBuffer)
 PLAIN(vkWaitForFences)
 
+/* NOLINTNEXTLINE(readability-function-size): Vulkan's own parameters */
 static VkResult vkCreateComputePipelines(VkDevice device, VkPipelineCache cache, uint32_t count,
 					 const VkComputePipelineCreateInfo *info,
 					 const void *allocator, void **ret)
