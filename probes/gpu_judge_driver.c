@@ -114,21 +114,20 @@ static bool is_mismatched(const struct gpu_nvidia *nvidia)
 	       strcmp(nvidia->kernel_version, nvidia->glx.version) != 0;
 }
 
-/* libGLX_nvidia itself has a finding of its own. */
+/* What the dynamic loader said of each: of a library that is there, what that one lacks. */
 static bool say_missing_libraries(const struct vulkan_answer *answer, struct channel *channel)
 {
 	CLEANUP_STRBUF struct strbuf names = STRBUF_INIT(256);
-	const char *why = "";
+	CLEANUP_STRBUF struct strbuf reasons = STRBUF_INIT(1024);
 
 	for (size_t i = 0; i < answer->missing_count && i < VULKAN_MAX_MISSING; i++) {
-		if (strcmp(answer->missing[i].name, GLX) == 0)
-			continue;
-		strbuf_printf(&names, "%s%s", names.length ? ", " : "", answer->missing[i].name);
-		why = answer->missing[i].why;
+		strbuf_printf(&names, "%s%s", i ? ", " : "", answer->missing[i].name);
+		strbuf_printf(&reasons, "%s%s", i ? "; " : "", answer->missing[i].why);
 	}
 	if (names.length == 0)
 		return false;
-	channel_finding(channel, FINDING_NVIDIA_LIBRARY_MISSING, names.data, NULL, "%s", why);
+	channel_finding(channel, FINDING_NVIDIA_LIBRARY_MISSING, names.data, NULL, "%s",
+			reasons.data);
 	return true;
 }
 

@@ -134,8 +134,8 @@ static void say_absence(const struct gpu_facts *facts, struct channel *channel)
 		describe_controller(&text, &machine->controllers[i]);
 	if (machine->controller_count > 4)
 		strbuf_printf(&text, "; and %zu more", machine->controller_count - 4);
-	if (*facts->nvidia.kernel_version)
-		strbuf_printf(&text, "%sNVIDIA's driver %s is loaded", text.length ? "; " : "",
+	if (machine->has_nvidia || *facts->nvidia.kernel_version)
+		strbuf_printf(&text, "%sNVIDIA's driver %s in its kernel", text.length ? "; " : "",
 			      facts->nvidia.kernel_version);
 	if (facts->nvidia.visible)
 		strbuf_printf(&text, "%sNVIDIA_VISIBLE_DEVICES=%s", text.length ? "; " : "",

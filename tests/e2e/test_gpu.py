@@ -180,6 +180,7 @@ def test_a_driver_that_hangs_is_stopped_at_its_step(lab):
 def test_ten_thousand_manifests(lab):
     files = {f"/etc/vulkan/icd.d/{number}.json": manifest("libnone.so") for number in range(10001)}
     report = prove(lab, *LANE, files={**files, LOADER: fake()}, env=HARDWARE)
+    assert len(report.fact("gpu.image.manifests")) == 16
     assert report.bad() == {"gpu-not-for-nix": "warning"} and report.fact("gpu.image.manifest_count") == 10000
 
 

@@ -2,6 +2,7 @@
 /* The gpu probe: the whole of it over fake machines (fixtures/gpu), its judge by tables of how a proof
  * may end, and its plan. */
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,23 +178,35 @@ static void check_ends(void **state)
 	}
 }
 
-/* Nix is promised, the profile has no Vulkan loader, and nixpkgs' would find nothing. */
+/* Nix is promised and the profile has no Vulkan loader: what nixpkgs' would find, and could open. */
 static void check_nix_by_manifests(void **state)
 {
 	static const struct {
 		unsigned int required;
-		bool has_store, has_manifest;
+		bool has_store;
+		const char *library, *path; /* of the manifest; NULL: there is none */
 		const char *expected;
 	} rows[] = {
-		{LANE_GPU | LANE_NIX, true, false, "gpu-ready gpu-not-for-nix"},
-		{LANE_GPU | LANE_NIX, true, true, "gpu-ready"},
-		{LANE_GPU | LANE_NIX, false, false, "gpu-ready"},
-		{LANE_GPU, true, false, "gpu-ready"},
+		{LANE_GPU | LANE_NIX, true, NULL, NULL, "gpu-ready gpu-not-for-nix"},
+		{LANE_GPU | LANE_NIX, true, "/run/opengl-driver/lib/x.so",
+		 "/run/opengl-driver/lib/x.so", "gpu-ready"},
+		{LANE_GPU | LANE_NIX, true, "/nix/store/y/lib/x.so", "/nix/store/y/lib/x.so",
+		 "gpu-ready"},
+		{LANE_GPU | LANE_NIX, true, "x.so", "/opt/lib/x.so", "gpu-ready"},
+		{LANE_GPU | LANE_NIX, true, "/usr/lib/x.so", "/usr/lib/x.so",
+		 "gpu-ready gpu-not-for-nix"},
+		{LANE_GPU | LANE_NIX, false, NULL, NULL, "gpu-ready"},
+		{LANE_GPU, true, NULL, NULL, "gpu-ready"},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct job job = {.required = rows[i].required};
+		struct gpu_manifest manifest = {
+			.library = (char *)(uintptr_t)rows[i].library,
+			.found = {.path = (char *)(uintptr_t)rows[i].path},
+			.driver = GPU_DRIVER_MESA,
+		};
 		CLEANUP_STRBUF struct strbuf ids = STRBUF_INIT(1024);
 		CLEANUP(heard_release) struct heard heard;
 		struct gpu_facts facts;
@@ -202,8 +215,9 @@ static void check_nix_by_manifests(void **state)
 		facts.was_run[GPU_USERLAND_IMAGE] = true;
 		facts.answers[GPU_USERLAND_IMAGE] = answer_of(VULKAN_COMPUTED);
 		facts.nix.has_store = rows[i].has_store;
-		if (rows[i].has_manifest)
-			facts.searches[GPU_USERLAND_NIX] = facts.searches[GPU_USERLAND_IMAGE];
+		facts.searches[GPU_USERLAND_NIX].manifests = &manifest;
+		facts.searches[GPU_USERLAND_NIX].count = rows[i].library ? 1 : 0;
+		manifest.path = facts.searches[GPU_USERLAND_IMAGE].manifests->path;
 		hear(&job, &facts, &heard);
 		print_ids(&heard, &ids);
 		assert_string_equal(ids.data, rows[i].expected);
@@ -244,10 +258,13 @@ static void check_missing_libraries(void **state)
 	answer->missing_count = 2;
 	(void)snprintf(answer->missing[0].name, sizeof(answer->missing[0].name), "libXext.so.6");
 	(void)snprintf(answer->missing[1].name, sizeof(answer->missing[1].name), "libEGL.so.1");
+	(void)snprintf(answer->missing[0].why, sizeof(answer->missing[0].why), "no such file");
+	(void)snprintf(answer->missing[1].why, sizeof(answer->missing[1].why), "too old");
 	hear(&job, &facts, &heard);
 	finding = findings_find(&heard.findings, FINDING_NVIDIA_LIBRARY_MISSING);
 	assert_non_null(finding);
 	assert_string_equal(finding->subject, "libXext.so.6, libEGL.so.1");
+	assert_string_equal(finding->detail, "no such file; too old");
 	assert_null(findings_find(&heard.findings, FINDING_VULKAN_FAILED));
 }
 

@@ -88,6 +88,14 @@ static void end_slowly(const struct job *job, const struct task *task, struct ch
 	(void)poll(NULL, 0, 250);
 }
 
+/* As a driver that takes its time to start. */
+static void speak_late(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	(void)poll(NULL, 0, 100);
+	channel_finding(channel, FINDING_TASK_SILENT, task->subject, NULL, "spoke");
+}
+
 /* Leaves a process in its group that would live on, and that keeps the pipe open. */
 static void leave_a_child(const struct job *job, const struct task *task, struct channel *channel)
 {
@@ -174,7 +182,7 @@ static void the_phase_deadline_bounds_all(void **state)
 /* A deadline of its own is heeded where the one of all proofs is long over, and is a deadline still. */
 static void a_deadline_of_its_own_is_not_cut(void **state)
 {
-	static const struct probe slow = PROBE(end_slowly), stuck = PROBE(hang);
+	static const struct probe slow = PROBE(speak_late), stuck = PROBE(hang);
 	struct plan plan = {0};
 	struct run run = {0};
 
