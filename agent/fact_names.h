@@ -65,4 +65,4 @@
 #define FACT_DEAD_SUBSTITUTERS "substituters.dead" /* list: URLs, as the configuration lists them */
 
 /* gpu */
-#define FACT_GPU_USABLE "gpu.is_usable" /* boolean: a GPU computed, or a CPU where that is allowed */
+#define FACT_GPU_USABLE "gpu.is_usable" /* boolean: computed, on a CPU only where allowed */

@@ -96,6 +96,7 @@ struct gpu_nvidia {
 	bool is_mig;             /* a slice of a GPU: it has no graphics interfaces */
 	struct gpu_library glx;  /* libGLX_nvidia.so.0, the Vulkan driver */
 	struct gpu_library cuda; /* libcuda.so.1 */
+	char *outside; /* the Vulkan driver, in a place that no dynamic loader searches; or NULL */
 };
 
 void gpu_nvidia_collect(struct gpu_nvidia *ret, const struct context *context,

@@ -163,8 +163,10 @@ static void judge_nix(const struct gpu_facts *facts, const struct job *job, stru
 		return;
 	channel_finding(channel, FINDING_GPU_NOT_FOR_NIX, "/run/opengl-driver", NULL,
 			"%zu manifest%s in the places that nixpkgs' loader reads, and none with a "
-			"GPU's driver that its programs can open",
-			search->count, search->count == 1 ? "" : "s");
+			"GPU's driver that its programs can open%s%s",
+			search->count, search->count == 1 ? "" : "s",
+			search->outside ? "; not in them: " : "",
+			search->outside ? search->outside : "");
 }
 
 static void judge_image(const struct gpu_facts *facts, struct channel *channel)

@@ -4,6 +4,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/finding.h"
+#include "agent/mem.h"
 #include "agent/record.h"
 #include "agent/strbuf.h"
 #include "probes/gpu.h"
@@ -32,8 +33,8 @@ static void describe_search(struct strbuf *out, const struct gpu_search *search)
 		strbuf_printf(out, "%s, which replaces all other places: ", search->replaced_by);
 	for (size_t i = 0; i < search->places.count && i < 8; i++)
 		strbuf_printf(out, "%s%s", i ? ", " : "", search->places.items[i]);
-	if (search->has_own_data_places)
-		strbuf_puts(out, "; XDG_DATA_DIRS leaves out /usr/share");
+	if (search->outside)
+		strbuf_printf(out, "; %s lies where it does not look", search->outside);
 	usable = gpu_search_count(search, GPU_MANIFEST_USABLE);
 	if (usable)
 		strbuf_printf(out, "; %zu usable%s", usable,
@@ -56,9 +57,20 @@ static void describe_search(struct strbuf *out, const struct gpu_search *search)
 /* The variable is read by one way of injection alone: advice that fits the other would mislead. */
 static void say_graphics_missing(const struct gpu_nvidia *nvidia, struct channel *channel)
 {
+	CLEANUP_FREE char *remedy = NULL;
 	const char *cuda = nvidia->cuda.state == GPU_LIBRARY_FOUND ? "libcuda.so.1 is there"
 								   : "libcuda.so.1 neither";
 
+	if (nvidia->outside) {
+		remedy = mem_format("Set LD_LIBRARY_PATH=%.*s in the pod or the image, or name the "
+				    "folder in /etc/ld.so.conf.d and run ldconfig.",
+				    (int)(strrchr(nvidia->outside, '/') - nvidia->outside),
+				    nvidia->outside);
+		channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX, remedy,
+				"it lies at %s, which the dynamic loader does not search",
+				nvidia->outside);
+		return;
+	}
 	switch (nvidia->injection) {
 	case GPU_INJECTION_LEGACY:
 		if (nvidia->has_graphics)
@@ -155,9 +167,13 @@ bool gpu_judge_nvidia(const struct gpu_facts *facts, const struct gpu_search *se
 	}
 	if (!gpu_search_usable(search, GPU_DRIVER_NVIDIA)) {
 		CLEANUP_STRBUF struct strbuf text = STRBUF_INIT(1024);
+		CLEANUP_FREE char *remedy = NULL;
 
 		describe_search(&text, search);
-		channel_finding(channel, FINDING_NVIDIA_MANIFEST_MISSING, nvidia->glx.path, NULL,
+		if (search->outside)
+			remedy = mem_format("Set VK_DRIVER_FILES=%s in the pod or the image.",
+					    search->outside);
+		channel_finding(channel, FINDING_NVIDIA_MANIFEST_MISSING, nvidia->glx.path, remedy,
 				"no manifest names it: %s", text.data);
 		(void)say_missing_libraries(answer, channel);
 		return true;

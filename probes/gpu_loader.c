@@ -97,7 +97,6 @@ static void choose_places(struct gpu_search *search, const struct context *conte
 	}
 	words_split(&search->places, added ? added : "", ":");
 	add_standard(&search->places, context, userland);
-	search->has_own_data_places = !words_contain(&search->places, "/usr/share" BELOW);
 }
 
 /* ---- what lies there */
@@ -147,6 +146,28 @@ static void look_into(struct searcher *searcher, const char *place)
 	}
 }
 
+/* Where drivers' packages and GPU pools put manifests, whether or not this search leads there. */
+static void look_outside(struct gpu_search *search, const struct root *root)
+{
+	static const char *const places[] = {
+		"/usr/local/nvidia/share" BELOW,
+		"/usr/local/nvidia" BELOW,
+		"/etc" BELOW,
+		"/usr/share" BELOW,
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && !search->outside; i++) {
+		CLEANUP_WORDS struct words names = {0};
+
+		if (words_contain(&search->places, places[i]))
+			continue;
+		(void)gpu_directory_list(root, places[i], &names);
+		for (size_t n = 0; n < names.count && !search->outside; n++)
+			if (text_ends_with(names.items[n], ".json"))
+				search->outside = mem_format("%s/%s", places[i], names.items[n]);
+	}
+}
+
 void gpu_search_collect(struct gpu_search *ret, const struct context *context,
 			enum gpu_userland userland)
 {
@@ -157,6 +178,7 @@ void gpu_search_collect(struct gpu_search *ret, const struct context *context,
 	choose_places(ret, context, userland);
 	for (size_t i = 0; i < ret->places.count; i++)
 		look_into(&searcher, ret->places.items[i]);
+	look_outside(ret, &context->root);
 	gpu_library_paths_release(&searcher.libraries);
 }
 
@@ -166,6 +188,7 @@ void gpu_search_release(struct gpu_search *search)
 	for (size_t i = 0; i < search->count; i++)
 		gpu_manifest_release(&search->manifests[i]);
 	free(search->manifests);
+	free(search->outside);
 }
 
 size_t gpu_search_count(const struct gpu_search *search, enum gpu_manifest_state state)

@@ -106,12 +106,12 @@ const char *gpu_manifest_state_name(enum gpu_manifest_state state);
 /* ---- the search */
 
 struct gpu_search {
-	struct words places;      /* directories and files that were looked into, in order */
-	const char *replaced_by;  /* a variable that replaces all places; NULL: none */
-	bool has_own_data_places; /* XDG_DATA_DIRS leaves out /usr/share, where Mesa's lie */
+	struct words places;     /* directories and files that were looked into, in order */
+	const char *replaced_by; /* a variable that replaces all places; NULL: none */
 	struct gpu_manifest *manifests;
 	size_t count;
-	bool is_cut; /* there were more than GPU_MAX_MANIFESTS */
+	bool is_cut;   /* there were more than GPU_MAX_MANIFESTS */
+	char *outside; /* a manifest where this search does not lead; or NULL */
 };
 
 /* Looks where USERLAND's loader would for this job. Reads only. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/cleanup.h"
 #include "agent/context.h"
@@ -15,6 +16,7 @@
 #include "probes/gpu.h"
 
 #define PROC "/proc/driver/nvidia"
+#define GLX "libGLX_nvidia.so.0"
 #define MAX_FILE_BYTES 16384u
 #define MAX_VARIABLE_BYTES 256u
 
@@ -126,6 +128,20 @@ static bool grants_graphics(const char *capabilities)
 	       words_contain(&words, "all");
 }
 
+/* Pools that mount the driver in one folder leave it to the image to search that. */
+static void look_outside(struct gpu_nvidia *nvidia, const struct root *root)
+{
+	static const char *const paths[] = {
+		"/usr/local/nvidia/lib64/" GLX,
+		"/usr/local/nvidia/lib/" GLX,
+	};
+	struct stat status;
+
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && !nvidia->outside; i++)
+		if (root_stat(root, paths[i], &status) == 0)
+			nvidia->outside = mem_strdup(paths[i]);
+}
+
 /* Returns whether any part of the driver is here. */
 static bool collect_libraries(struct gpu_nvidia *nvidia, const struct context *context)
 {
@@ -134,12 +150,14 @@ static bool collect_libraries(struct gpu_nvidia *nvidia, const struct context *c
 	bool has_any;
 
 	gpu_library_paths_collect(&paths, context, GPU_USERLAND_IMAGE);
-	gpu_library_find(&paths, "libGLX_nvidia.so.0", &nvidia->glx);
+	gpu_library_find(&paths, GLX, &nvidia->glx);
 	gpu_library_find(&paths, "libcuda.so.1", &nvidia->cuda);
 	gpu_library_find(&paths, "libnvidia-ml.so.1", &management);
 	has_any = nvidia->glx.state == GPU_LIBRARY_FOUND ||
 		  nvidia->cuda.state == GPU_LIBRARY_FOUND || management.state == GPU_LIBRARY_FOUND;
 	gpu_library_release(&management);
+	if (nvidia->glx.state != GPU_LIBRARY_FOUND)
+		look_outside(nvidia, &context->root);
 	gpu_library_paths_release(&paths);
 	return has_any;
 }
@@ -167,6 +185,7 @@ void gpu_nvidia_release(struct gpu_nvidia *nvidia)
 {
 	free(nvidia->visible);
 	free(nvidia->capabilities);
+	free(nvidia->outside);
 	gpu_library_release(&nvidia->glx);
 	gpu_library_release(&nvidia->cuda);
 }

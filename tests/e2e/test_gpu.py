@@ -147,6 +147,14 @@ def test_what_computed_is_named(reports):
     assert taken(reports, "the profile alone").ids("gpu") == {"gpu-ready": "ok", "gpu-only-for-nix": "notice"}
 
 
+def test_what_nix_does_not_read_is_named(lab, spinup):
+    """NVIDIA's toolkit puts its manifest into /etc, where nixpkgs' loader never looks."""
+    assert spinup
+    path = "/etc/vulkan/icd.d/nvidia_icd.json"
+    report = prove(lab, *LANE, files={LOADER: fake(), path: manifest("libGLX_nvidia.so.0")}, env=HARDWARE)
+    assert report.finding("gpu-not-for-nix")["detail"].endswith(f"; not in them: {path}")
+
+
 def test_a_denied_node_shows_the_numbers(reports):
     detail = taken(reports, "a node for root").finding("gpu-node-denied")["detail"]
     assert "mode 0660, owner 0:105; this user is 1001:1001" in detail
