@@ -287,9 +287,7 @@ static void run_crew(struct crew *crew, struct run *run)
  * nothing of what the kernel grants. Returns whether this worker's level was noted. */
 static bool note_sandbox(struct run *run, const struct worker *worker, bool is_first)
 {
-	enum sandbox_profile profile = worker->result->task->probe->sandbox;
-
-	if (worker->pid <= 0 || profile == SANDBOX_TOOL || profile == SANDBOX_DRIVER)
+	if (worker->pid <= 0 || worker->result->task->probe->sandbox == SANDBOX_TOOL)
 		return false;
 	if (is_first || worker->decoder.sandbox < run->sandbox)
 		run->sandbox = worker->decoder.sandbox;

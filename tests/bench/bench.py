@@ -6,6 +6,7 @@ Each pair runs in the same pod, alternating, in one run; figures are medians. `m
 and CPU time and the largest process inside the pod, so that the lab's own entry costs nothing here."""
 
 import argparse
+import os
 import pathlib
 import statistics
 import sys
@@ -13,7 +14,8 @@ import sys
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 
-import devices  # noqa: E402
+import kvm_verdicts  # noqa: E402
+import vulkan_images  # noqa: E402
 from lab import Lab  # noqa: E402
 from places import LabError  # noqa: E402
 from runner_files import KINDS, RunnerFiles  # noqa: E402
@@ -74,13 +76,13 @@ def report(title, figures):
         print(f"  {name:34} {row}   x{row.wall / first.wall:.1f}", flush=True)
 
 
-def bench_pod(lab, **kind):
+def bench_pod(lab, image="determinate", **kind):
     """A pod with the tools of this benchmark, and a step's environment."""
     runner = RunnerFiles("trusted")
     files = {**runner.files(), "/bench/measure": File(MEASURE.read_bytes(), 0o755),
              "/bench/chain.sh": File(CHAIN, 0o755),
              **{f"/bench/{name}.sh": File(text + "\n", 0o755) for name, text in STEPS.items()}}
-    pod = lab.pod(image="determinate", files=files, **kind)
+    pod = lab.pod(image=image, files=files, **kind)
     env = {**runner.environment(pod.hostname), "SPINUP_CONTRACT": "/opt/lab/contract.json"}
     return pod, env
 
@@ -96,7 +98,7 @@ def healthy(lab, rounds):
         }, env))
 
 
-def black_holed(lab):
+def black_holed(lab, _rounds):
     """Both endpoints swallow every packet; then no name server answers."""
     pod, env = bench_pod(lab, down="attic=blackhole,bazel=blackhole")
     with pod:
@@ -124,20 +126,47 @@ def https(lab, rounds):
         }, env))
 
 
+def forget(folder):
+    """Takes the files below out of the page cache."""
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as handle:
+                os.posix_fadvise(handle.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def vulkan(lab, rounds):
+    """A proof by computing with lavapipe, beside `vulkaninfo --summary`, which only lists; warm, and with the
+    libraries out of the page cache."""
+    commands = {
+        "vulkaninfo --summary": ["vulkaninfo", "--summary"],
+        "spinup probe gpu": ["spinup", "probe", "gpu", "--allow-software-gpu"],
+    }
+    for image in vulkan_images.IMAGES:
+        pod, env = bench_pod(lab, image=image)
+        with pod:
+            report(f"Vulkan, {image}, warm", side_by_side(pod, rounds, 10, commands, env))
+            cold = {name: [] for name in commands}
+            for _ in range(rounds):
+                for name, command in commands.items():
+                    forget(vulkan_images.layer(image) / "usr/lib")
+                    cold[name] += measure(pod, 1, command, env)
+            report(f"Vulkan, {image}, cold", {name: Figures(rows) for name, rows in cold.items()})
+
+
+COMPARISONS = {"lane": [healthy, black_holed, https], "devices": [kvm_verdicts.compare, vulkan]}
+
+
 def main():
     """All comparisons, or those named."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", nargs="?", choices=["devices"], help="devices: KVM and GPU, beside other checks")
+    parser.add_argument("what", nargs="*", default=[*COMPARISONS], metavar="WHAT",
+                        help=f"{', '.join(COMPARISONS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=10, help="rounds of ten runs each (default 10)")
     options = parser.parse_args()
     try:
-        if options.what == "devices":
-            devices.main()
-            return 0
         with Lab() as lab:
-            healthy(lab, options.rounds)
-            black_holed(lab)
-            https(lab, options.rounds)
+            for compare in [compare for what in options.what for compare in COMPARISONS[what]]:
+                compare(lab, options.rounds)
     except LabError as failure:
         print(f"bench: {failure}", file=sys.stderr)
         return 1

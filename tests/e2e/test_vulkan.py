@@ -88,6 +88,15 @@ def test_the_sandbox_holds_and_is_told(lab, spinup):  # pylint: disable=unused-a
     assert without["sandbox"] == "none" and without["end"] == "computed"
 
 
+@pytest.mark.parametrize("need", ["socket", "file"])
+def test_a_driver_that_cannot_work_inside_the_sandbox(fake_pod, need):
+    """It is tried once more without, and that is said."""
+    facts, _, _ = fake(fake_pod, f"vkCreateDevice={need}")
+    assert facts["end"] == "computed" and facts["sandbox"] == "none"
+    assert facts["sandboxed_step"] == "create the device"
+    assert (fake_pod.exec(["test", "-e", "/tmp/fake-vulkan"]).rc == 0) == (need == "file")
+
+
 # ---- drivers that misbehave
 
 PHASES = [  # a function, the step in which it is called, and whether it can fail

@@ -23,6 +23,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/prepared.h"
 
+#define NOWHERE "/nonexistent/libvulkan.so.1"
 #define DEVICE "Some GPU\n2\n0\n4318\n9008\n4210979\n2369716288\n4\nNVIDIA\n570.124.06\n"
 
 /* What SPEAK says, and RESULT with OUTPUT, as an answer. */
@@ -376,23 +377,19 @@ static void interpreters(void **state)
 
 /* ---- the helper itself */
 
-static struct vulkan_answer run_with(const char *interpreter, const char *library)
+static struct vulkan_answer run_with(struct vulkan_ask *ask)
 {
 	char *environment[] = {NULL};
 	struct sandbox *sandbox = prepared(1u << SANDBOX_DRIVER, false);
 	struct root root;
-	struct vulkan_ask ask = {
-		.root = &root,
-		.sandbox = sandbox,
-		.environment = environment,
-		.interpreter = interpreter,
-		.library = library,
-		.timeout_ms = 20000,
-	};
 	struct vulkan_answer answer;
 
 	assert_int_equal(root_open_directory(&root, NULL, NULL), 0);
-	vulkan_run(&ask, &answer);
+	ask->root = &root;
+	ask->sandbox = sandbox;
+	ask->environment = environment;
+	ask->timeout_ms = 20000;
+	vulkan_run(ask, &answer);
 	root_close(&root);
 	sandbox_free(sandbox);
 	return answer;
@@ -400,18 +397,48 @@ static struct vulkan_answer run_with(const char *interpreter, const char *librar
 
 static void helper_runs_here(void **state)
 {
-	struct vulkan_answer answer = run_with(NULL, "/nonexistent/libvulkan.so.1");
+	struct vulkan_answer answer = run_with(&(struct vulkan_ask){.library = NOWHERE});
 
 	(void)state;
 	assert_int_equal(answer.end, VULKAN_NO_LIBRARY);
 	assert_string_equal(answer.phase, "open the loader");
-	assert_non_null(strstr(answer.detail, "/nonexistent/libvulkan.so.1"));
+	assert_non_null(strstr(answer.detail, NOWHERE));
 	assert_false(answer.is_retry);
+	assert_int_equal(answer.missing_count, 0); /* nobody asked */
+}
+
+/* NVIDIA's driver needs all four; files that are no libraries stand before the machine's own. */
+static void missing_libraries_are_named(void **state)
+{
+	static const char *const names[] = {"libX11.so.6", "libXext.so.6", "libEGL.so.1",
+					    "libGLX_nvidia.so.0"};
+	char directory[] = "/tmp/spinup-vulkan-XXXXXX", path[64];
+	struct vulkan_answer answer;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	for (size_t i = 0; i < COUNT(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		assert_int_equal(symlink("/proc/self/cmdline", path), 0);
+	}
+	answer = run_with(&(struct vulkan_ask){.library = NOWHERE,
+					       .library_path = directory,
+					       .are_nvidia_libraries_wanted = true});
+	assert_int_equal(answer.end, VULKAN_NO_LIBRARY);
+	assert_int_equal(answer.missing_count, COUNT(names));
+	for (size_t i = 0; i < COUNT(names); i++) {
+		assert_string_equal(answer.missing[i].name, names[i]);
+		assert_non_null(strstr(answer.missing[i].why, names[i]));
+		(void)snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		(void)unlink(path);
+	}
+	(void)rmdir(directory);
 }
 
 static void interpreter_is_heeded(void **state)
 {
-	struct vulkan_answer answer = run_with("/nonexistent/ld.so", NULL);
+	struct vulkan_answer answer =
+		run_with(&(struct vulkan_ask){.interpreter = "/nonexistent/ld.so"});
 	struct strbuf path = STRBUF_INIT(4096);
 	struct root root;
 
@@ -421,7 +448,7 @@ static void interpreter_is_heeded(void **state)
 	assert_int_equal(root_open_directory(&root, NULL, NULL), 0);
 	assert_true(vulkan_interpreter_of(&root, "/proc/self/exe", &path));
 	root_close(&root);
-	answer = run_with(path.data, "/nonexistent/libvulkan.so.1");
+	answer = run_with(&(struct vulkan_ask){.interpreter = path.data, .library = NOWHERE});
 	assert_int_equal(answer.end, VULKAN_NO_LIBRARY);
 	assert_string_equal(answer.interpreter, path.data);
 	strbuf_release(&path);
@@ -460,6 +487,7 @@ int main(void)
 		cmocka_unit_test(environment_is_a_drivers),
 		cmocka_unit_test(interpreters),
 		cmocka_unit_test(helper_runs_here),
+		cmocka_unit_test(missing_libraries_are_named),
 		cmocka_unit_test(interpreter_is_heeded),
 		cmocka_unit_test(fake_machine_runs_nothing),
 		cmocka_unit_test(names),

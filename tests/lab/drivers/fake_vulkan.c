@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Zlib */
 /* A libvulkan.so.1 that computes with the CPU what the helper asks for, and misbehaves where the
  * variable VK_FAKE says so: words of FUNCTION=ACT, with spaces between.
- *   vkCreateInstance=hang       crash, exit42, abort, scribble (writes over what the helper says),
+ *   vkCreateInstance=hang       crash, exit42, scribble (over what the helper says), socket, file (fails
+ *                               where it may not open a network socket, or not write a file)
  *   vkCreateDevice=-3           any VkResult
  *   vkCreateFence=absent        the function is not there
  *   device=cpu                  other, integrated, discrete, virtual, swiftshader, llvmpipe (by ID), none
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <vulkan/vulkan_core.h>
 
@@ -63,8 +65,10 @@ static VkResult act(const char *function)
 			pause();
 	if (strcmp(what, "crash") == 0)
 		*(volatile int *)8 = 1;
-	if (strcmp(what, "abort") == 0)
-		abort();
+	if (strcmp(what, "socket") == 0 && socket(AF_INET, SOCK_STREAM, 0) < 0)
+		return VK_ERROR_INITIALIZATION_FAILED;
+	if (strcmp(what, "file") == 0 && !fopen("/tmp/fake-vulkan", "w"))
+		return VK_ERROR_INITIALIZATION_FAILED;
 	if (strcmp(what, "scribble") == 0)
 		scribble();
 	if (strncmp(what, "exit", 4) == 0) {

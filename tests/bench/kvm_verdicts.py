@@ -65,7 +65,7 @@ def measure(tool):
     return (time.monotonic() - begun) * 1000
 
 
-def kvm():
+def compare(_lab, _rounds):
     """The table of cases, and the times."""
     groups = Cgroups()
     with tempfile.TemporaryDirectory() as folder:
@@ -91,8 +91,3 @@ def kvm():
             found.append(measure(tool))
     print(f"  {'ms, median (smallest) of ' + str(RUNS):40}" + "".join(
         f"{f'{statistics.median(found):.1f} ({min(found):.1f})':20}" for found in rows.values()))
-
-
-def main():
-    """Every device's part."""
-    kvm()
