@@ -17,7 +17,7 @@
 #include "agent/strbuf.h"
 #include "agent/text.h"
 #include "agent/words.h"
-#include "probes/vulkan/say.h"
+#include "probes/vulkan/said.h"
 #include "probes/vulkan_run.h"
 
 /* TEXT, cleaned and cut; NULL is "". */

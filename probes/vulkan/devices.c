@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "probes/vulkan/calls.h"
+#include "probes/vulkan/said.h"
 #include "probes/vulkan/say.h"
 
 #define MAX_QUEUE_FAMILIES 16u

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "probes/vulkan/calls.h"
+#include "probes/vulkan/said.h"
 #include "probes/vulkan/say.h"
 
 /* <dlfcn.h>, which musl and glibc declare alike. */

@@ -321,6 +321,18 @@ def test_the_helper_needs_only_the_oldest_symbols():
     assert HELPER.stat().st_size < 24576
 
 
+def test_the_helper_compiles_for_aarch64():
+    """Nothing of it is this machine's; linked and run it is only where such a machine builds."""
+    if not shutil.which("clang"):
+        skip("clang")
+    sources = [path for path in (REPOSITORY / "probes/vulkan").glob("*.[cS]") if path.name != "stub.c"]
+    for source in sources:
+        subprocess.run(["clang", "--target=aarch64-linux-gnu", "-std=gnu17", "-ffreestanding", "-Wall", "-Werror", "-I.",
+                        "-idirafter", "/usr/include", "-c", "-o", "/dev/null", source], cwd=REPOSITORY, check=True,
+                       timeout=60)
+    assert len(sources) == 5
+
+
 def test_the_shader_is_made_from_its_source(tmp_path):
     if not shutil.which("glslangValidator"):
         skip("glslangValidator (package glslang-tools)")

@@ -11,6 +11,7 @@ openssl/    agent/digest.c
 archive     agent/archive.c
 cjson/      agent/json.c
 seccomp.h   agent/sandbox.c
+vulkan/     probes/vulkan/calls.h
 '
 max_lines=400
 
@@ -121,6 +122,7 @@ self_test() {
 	planted check_libraries agent/json_syntax.c '#include <cjson/cJSON.h>' || broken=1
 	planted check_libraries agent/x.h '# include <seccomp.h>' || broken=1
 	planted check_libraries agent/x.c '#include <archive_entry.h>' || broken=1
+	planted check_libraries probes/x.c '#include <vulkan/vulkan_core.h>' || broken=1
 	planted check_probes probes/x.c '#include "probes/y.h"' || broken=1
 	planted check_probes probes/x_judge.c '#include "probes/xy.h"' || broken=1
 	planted check_probes agent/x.c '#include "probes/probe.h"' || broken=1

@@ -16,7 +16,7 @@
 #include "agent/spawn.h"
 #include "agent/strbuf.h"
 #include "agent/words.h"
-#include "probes/vulkan/say.h"
+#include "probes/vulkan/said.h"
 #include "probes/vulkan_answer.h"
 #include "probes/vulkan_program.h"
 #include "probes/vulkan_run.h"
