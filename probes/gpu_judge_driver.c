@@ -54,60 +54,64 @@ static void describe_search(struct strbuf *out, const struct gpu_search *search)
 
 /* ---- NVIDIA */
 
-/* The variable is read by one way of injection alone: advice that fits the other would mislead. */
-static void say_graphics_missing(const struct gpu_nvidia *nvidia, struct channel *channel)
-{
-	CLEANUP_FREE char *remedy = NULL;
-	const char *cuda = nvidia->cuda.state == GPU_LIBRARY_FOUND ? "libcuda.so.1 is there"
-								   : "libcuda.so.1 neither";
+enum graphics_gap { NOT_ASKED_FOR, NOT_ON_THE_MACHINE, NOT_SPECIFIED, NO_TOOLKIT, NOT_KNOWN };
 
-	if (nvidia->outside) {
-		remedy = mem_format("Set LD_LIBRARY_PATH=%.*s in the pod or the image, or name the "
-				    "folder in /etc/ld.so.conf.d and run ldconfig.",
-				    (int)(strrchr(nvidia->outside, '/') - nvidia->outside),
-				    nvidia->outside);
-		channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX, remedy,
-				"it lies at %s, which the dynamic loader does not search",
-				nvidia->outside);
-		return;
-	}
+/* The variable is read by one way of injection alone: advice that fits the other would mislead. */
+static const struct {
+	const char *reason, *remedy; /* remedy NULL: the catalogue's, which has both */
+} graphics_gaps[] = {
+	[NOT_ASKED_FOR] = {"without graphics in it NVIDIA's hook leaves the Vulkan driver out",
+			   "Set NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics in the pod's "
+			   "environment."},
+	[NOT_ON_THE_MACHINE] = {"graphics was asked for, so the node's driver has none",
+				"An administrator installs the full driver, with its graphics "
+				"libraries, on the node."},
+	[NOT_SPECIFIED] = {"the GPU came by CDI, whose specification leaves it out",
+			   "An administrator installs the full driver on the node and runs "
+			   "nvidia-ctk cdi generate anew; NVIDIA_DRIVER_CAPABILITIES is not read "
+			   "in this mode."},
+	[NO_TOOLKIT] = {"the nodes did not come by NVIDIA's container toolkit",
+			"Give the pod the runtime class of NVIDIA's container toolkit: it brings "
+			"the driver's libraries; device nodes alone are not enough."},
+	[NOT_KNOWN] = {"no variable tells how the driver came", NULL},
+};
+
+static enum graphics_gap gap_of(const struct gpu_nvidia *nvidia)
+{
 	switch (nvidia->injection) {
 	case GPU_INJECTION_LEGACY:
-		if (nvidia->has_graphics)
-			break;
-		channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX,
-				"Set NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics in the "
-				"pod's environment.",
-				"not found (%s); NVIDIA_DRIVER_CAPABILITIES is %s, and without "
-				"graphics the hook leaves the Vulkan driver out",
-				cuda,
-				nvidia->capabilities ? nvidia->capabilities
-						     : "not set (utility,compute)");
-		return;
+		return nvidia->has_graphics ? NOT_ON_THE_MACHINE : NOT_ASKED_FOR;
 	case GPU_INJECTION_CDI:
-		channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX,
-				"An administrator installs the full driver on the node and runs "
-				"nvidia-ctk cdi generate anew; NVIDIA_DRIVER_CAPABILITIES is not "
-				"read in this mode.",
-				"not found (%s); the GPU came by CDI, whose specification leaves "
-				"it out",
-				cuda);
-		return;
+		return NOT_SPECIFIED;
 	case GPU_INJECTION_NONE:
-		channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX,
-				"Give the pod the runtime class of NVIDIA's container toolkit: it "
-				"brings the driver's libraries; device nodes alone are not enough.",
-				"not found (%s); the nodes did not come by NVIDIA's container "
-				"toolkit",
-				cuda);
-		return;
+		break;
 	}
-	channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX,
-			"An administrator installs the full driver, with its graphics libraries, "
-			"on the node.",
-			"not found (%s) although NVIDIA_DRIVER_CAPABILITIES is %s: the node's "
-			"driver has none",
-			cuda, nvidia->capabilities);
+	return nvidia->cuda.state == GPU_LIBRARY_FOUND ? NOT_KNOWN : NO_TOOLKIT;
+}
+
+static void say_graphics_missing(const struct gpu_nvidia *nvidia, struct channel *channel)
+{
+	const char *capabilities = nvidia->capabilities ? nvidia->capabilities : "not set";
+	bool is_legacy = nvidia->injection == GPU_INJECTION_LEGACY;
+	enum graphics_gap gap = gap_of(nvidia);
+
+	channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX, graphics_gaps[gap].remedy,
+			"not found (libcuda.so.1 %s%s%s); %s",
+			nvidia->cuda.state == GPU_LIBRARY_FOUND ? "is there" : "neither",
+			is_legacy ? "; NVIDIA_DRIVER_CAPABILITIES is " : "",
+			is_legacy ? capabilities : "", graphics_gaps[gap].reason);
+}
+
+/* It is on the machine, in a folder that the image's dynamic loader was not told of. */
+static void say_graphics_outside(const char *path, struct channel *channel)
+{
+	CLEANUP_FREE char *remedy = mem_format(
+		"Set LD_LIBRARY_PATH=%.*s in the pod or the image, or name the folder in "
+		"/etc/ld.so.conf.d and run ldconfig.",
+		(int)(strrchr(path, '/') - path), path);
+
+	channel_finding(channel, FINDING_NVIDIA_GRAPHICS_MISSING, GLX, remedy,
+			"it lies at %s, which the dynamic loader does not search", path);
 }
 
 static void say_slice(const struct gpu_nvidia *nvidia, struct channel *channel)
@@ -156,7 +160,10 @@ bool gpu_judge_nvidia(const struct gpu_facts *facts, const struct gpu_search *se
 		return true;
 	}
 	if (nvidia->glx.state != GPU_LIBRARY_FOUND) {
-		say_graphics_missing(nvidia, channel);
+		if (nvidia->outside)
+			say_graphics_outside(nvidia->outside, channel);
+		else
+			say_graphics_missing(nvidia, channel);
 		return true;
 	}
 	if (is_mismatched(nvidia)) {
