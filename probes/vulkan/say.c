@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Zlib */
 /* How the helper speaks. There is no C library here: system calls are made by hand. */
 #include "probes/vulkan/say.h"
-#include "probes/vulkan/said.h"
 
 #include "agent/facts.h"
 #include "agent/record_format.h"
+#include "probes/vulkan/said.h"
 
 #define CHANNEL_FD 3
 
