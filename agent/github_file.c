@@ -71,10 +71,15 @@ static bool is_wide(const char *text, size_t length)
 	       (length >= 4 && memcmp(text, "\0\0\xfe\xff", 4) == 0);
 }
 
+/* The bytes of UTF-8's own mark, which the runner takes off the start. */
+static size_t mark_length(const char *text, size_t length)
+{
+	return length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 bool github_file_is_whole(const char *text, size_t length, unsigned int *ret_line)
 {
-	bool has_mark = length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0;
-	struct line_reader reader = {.at = text + (has_mark ? 3 : 0), .end = text + length};
+	struct line_reader reader = {.at = text + mark_length(text, length), .end = text + length};
 	const char *line;
 	size_t line_length;
 
@@ -189,7 +194,9 @@ static int append(const struct root *root, const char *path, const struct additi
 				 "alone: the runner refuses it from there on; mend the command of "
 				 "this step that wrote that line",
 				 path, line);
-	if (existing.length && existing.data[existing.length - 1] != '\n')
+	/* Never an empty line: act refuses the whole file for one. */
+	if (existing.length > mark_length(existing.data, existing.length) &&
+	    existing.data[existing.length - 1] != '\n')
 		strbuf_putc(&bytes, '\n');
 	strbuf_add(&bytes, addition->bytes, addition->length);
 	return append_once(fd, path, &bytes, error);
