@@ -42,7 +42,7 @@ static bool is_daemon_used(const struct run *run)
 /* ---- NIX_CONFIG */
 
 /* The job's own text, without our lines of an earlier run. Nix takes a carriage return for white
- * space; GITHUB_ENV cannot carry one. */
+ * space, which may part two words; GITHUB_ENV cannot carry one. */
 static void read_own(const struct job *job, struct strbuf *ret)
 {
 	CLEANUP_STRBUF struct strbuf stripped = STRBUF_INIT(MAX_CONFIG_BYTES);
@@ -52,6 +52,8 @@ static void read_own(const struct job *job, struct strbuf *ret)
 	for (const char *c = stripped.data; *c; c++)
 		if (*c != '\r')
 			strbuf_putc(ret, *c);
+		else if (c[1] != '\n' && c[1] != '\0')
+			strbuf_putc(ret, ' ');
 }
 
 /* Whether the job itself sets NAME: in its NIX_CONFIG or in the user's files. */
