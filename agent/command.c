@@ -17,6 +17,12 @@ const struct command command_table[] = {
 	 "GITHUB_PATH, GITHUB_OUTPUT, the step summary); ends with status 1 when a promise is broken.\n"
 	 "A cache that does not answer never stops the job: it is left out, and said.",
 	 COMMAND_RUN, 0, command_run},
+	{"hook", "started", "run, in the runner's hook before the job",
+	 "Does in ACTIONS_RUNNER_HOOK_JOB_STARTED what run does in a step: proves the lane, and writes\n"
+	 "GITHUB_ENV and the step summary. A failed lane stops the job only with --mode enforce. As a\n"
+	 "hook's GITHUB_PATH breaks container jobs, Nix is linked into /usr/local/bin where that may be\n"
+	 "written. The runner wants a script: actions/hook/job-started.sh calls this command.",
+	 COMMAND_HOOK, 1, command_hook},
 	{"doctor", "", "the same proofs for an operator, everything shown",
 	 "Runs every proof of the lane and shows all findings, facts and remedies, and what the next\n"
 	 "steps would get. Changes nothing on the machine.",
@@ -48,7 +54,7 @@ const struct command command_table[] = {
 	{0},
 };
 
-#define STATUS_COMMANDS (COMMAND_RUN | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
+#define STATUS_COMMANDS (COMMAND_RUN | COMMAND_HOOK | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
 
 const struct command *command_find(const char *name)
 {

@@ -18,6 +18,7 @@ enum command_bit {
 	COMMAND_EXPLAIN = 1u << 6,
 	COMMAND_VERSION = 1u << 7,
 	COMMAND_HELP = 1u << 8,
+	COMMAND_HOOK = 1u << 10,
 };
 
 struct command {
@@ -40,6 +41,7 @@ const struct command *command_find(const char *name);
 
 /* One function each, in command_*.c. */
 int command_run(const struct command *, const struct options *, char *const *, struct error *);
+int command_hook(const struct command *, const struct options *, char *const *, struct error *);
 int command_plan(const struct command *, const struct options *, char *const *, struct error *);
 int command_probe(const struct command *, const struct options *, char *const *, struct error *);
 int command_contract(const struct command *, const struct options *, char *const *, struct error *);

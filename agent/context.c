@@ -164,7 +164,7 @@ int context_read(struct context *context, const struct options *options, char *c
 	context_read_identity(context);
 	read_places(context);
 	read_scale_set(context);
-	context_settle_surface(context);
+	context_settle_surface(context, options->command);
 	context->is_fork_pull_request = context_is_fork_pull_request(context);
 	return read_token(context, error);
 }

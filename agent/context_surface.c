@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/command.h"
 #include "agent/context.h"
 #include "agent/resolve.h"
 #include "agent/text.h"
@@ -42,8 +43,10 @@ static bool variable_is(const struct context *context, const char *name, const c
 }
 
 /* A hook has the file commands, as a step has them, but no GITHUB_ACTION*: it is no action. */
-static enum surface settle_surface(const struct context *context)
+static enum surface settle_surface(const struct context *context, unsigned int command)
 {
+	if (command == COMMAND_HOOK)
+		return SURFACE_HOOK;
 	if (!variable_is(context, "GITHUB_ACTIONS", "true") || !context_env(context, "GITHUB_ENV"))
 		return SURFACE_LOCAL;
 	if (context_env(context, "GITHUB_ACTION") || context_env(context, "GITHUB_ACTION_PATH"))
@@ -99,11 +102,11 @@ static bool settle_container_job(const struct context *context)
 						     text_starts_with(workspace, "/__w/")));
 }
 
-void context_settle_surface(struct context *context)
+void context_settle_surface(struct context *context, unsigned int command)
 {
 	context->is_act = variable_is(context, "ACT", "true");
 	context->is_gitlab = context_env(context, "GITLAB_CI") != NULL;
-	context->surface = settle_surface(context);
+	context->surface = settle_surface(context, command);
 	context->is_in_cluster = settle_in_cluster(context);
 	context->audience = settle_audience(context);
 	context->is_container_job = settle_container_job(context);

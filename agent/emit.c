@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* The table of writers. Masks come first, for the runner hides only what it was told before;
- * GITHUB_ENV comes last, so that it is written only when all that it points at is there. */
+ * GITHUB_ENV comes behind all that it points at, so that it is written only when that is there. */
 #include "agent/emit.h"
 
 #include <errno.h>
@@ -16,6 +16,7 @@
 #include "agent/error.h"
 #include "agent/github.h"
 #include "agent/mem.h"
+#include "agent/nix_links.h"
 #include "agent/outputs.h"
 #include "agent/page.h"
 #include "agent/private_dir.h"
@@ -35,12 +36,12 @@ static bool is_command(const struct result *result, enum command_bit bit)
 	return result->command->bit == bit;
 }
 
-/* Only `run` writes, and only where a runner reads it. */
+/* Only `run` and `hook` write, and only where a runner reads it. */
 static bool is_job(const struct result *result)
 {
 	enum surface surface = result->job->context.surface;
 
-	return is_command(result, COMMAND_RUN) &&
+	return (is_command(result, COMMAND_RUN) || is_command(result, COMMAND_HOOK)) &&
 	       (surface == SURFACE_STEP || surface == SURFACE_HOOK);
 }
 
@@ -105,10 +106,11 @@ static bool owes_summary(const struct result *result)
 	return is_job(result) && context_env(&result->job->context, "GITHUB_STEP_SUMMARY");
 }
 
-/* A hook's outputs go nowhere, but its file is there all the same. */
+/* A hook's file is there all the same, but no step can name what it holds. */
 static bool owes_outputs(const struct result *result)
 {
-	return is_job(result) && context_env(&result->job->context, "GITHUB_OUTPUT");
+	return is_job(result) && result->job->context.surface == SURFACE_STEP &&
+	       context_env(&result->job->context, "GITHUB_OUTPUT");
 }
 
 static bool owes_annotations(const struct result *result)
@@ -125,6 +127,12 @@ static bool owes_path(const struct result *result)
 	return emit_gives_environment(result) && context->surface == SURFACE_STEP &&
 	       !context->is_container_job && context_env(context, "GITHUB_PATH") &&
 	       result->environment && result->environment->path_entries;
+}
+
+/* Nothing that GITHUB_ENV says leads through the links. */
+static bool owes_links(const struct result *result)
+{
+	return emit_gives_environment(result) && result->environment->linked_bin;
 }
 
 /* ---- writers */
@@ -227,7 +235,7 @@ static int write_page(const struct result *result, struct error *error)
 	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(TEXT_MAX_BYTES);
 	struct page_style style = page_style_for(STDOUT_FILENO);
 
-	style.is_complete = !is_command(result, COMMAND_RUN);
+	style.is_complete = !is_command(result, COMMAND_RUN) && !is_command(result, COMMAND_HOOK);
 	page_print(result, &style, &out);
 	return print_to(stdout, &out, error);
 }
@@ -300,6 +308,11 @@ static int write_path(const struct result *result, struct error *error)
 				   out.length, error);
 }
 
+static int write_links(const struct result *result, struct error *error)
+{
+	return nix_links_make(&result->job->context.root, result->environment->linked_bin, error);
+}
+
 static int write_environment(const struct result *result, struct error *error)
 {
 	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(GITHUB_MAX_BLOCK_BYTES);
@@ -339,6 +352,7 @@ static const struct writer {
 	{"annotations", owes_annotations, write_annotations, false},
 	{"GITHUB_PATH", owes_path, write_path, true},
 	{"GITHUB_ENV", emit_gives_environment, write_environment, true},
+	{"links to Nix", owes_links, write_links, true},
 };
 
 int emit_all(const struct result *result, struct error *error)

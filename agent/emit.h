@@ -19,11 +19,11 @@ int emit_private_file(const struct result *result, const char *name, const char 
 		      struct error *error);
 
 /* Runs every writer whose condition holds: masks first, files and report, page or JSON to stdout,
- * summary, outputs, annotations, GITHUB_PATH, and GITHUB_ENV last of all (`env` prints the
- * environment instead of the page). All that is owed is tried; GITHUB_PATH and GITHUB_ENV only
- * when nothing failed before. Returns 0, or -1 with the first ERROR. */
+ * summary, outputs, annotations, GITHUB_PATH, GITHUB_ENV, and a hook's links to Nix (`env` prints the
+ * environment instead of the page). All that is owed is tried; from GITHUB_PATH on only when
+ * nothing failed before. Returns 0, or -1 with the first ERROR. */
 int emit_all(const struct result *result, struct error *error);
 
-/* Whether this run writes for the next steps: `run` in a step or hook that has a GITHUB_ENV, and the
- * lane has not failed under enforce. */
+/* Whether this run writes for what comes next: `run` in a step or hook that has a GITHUB_ENV, where
+ * the lane has not failed under enforce, and `exec` always. */
 bool emit_gives_environment(const struct result *result);

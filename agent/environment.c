@@ -165,6 +165,7 @@ void environment_release(struct environment *environment)
 	free(environment->variables);
 	free(environment->files);
 	list_free(environment->path_entries);
+	free(environment->linked_bin);
 	*environment = (struct environment){0};
 }
 

@@ -33,6 +33,7 @@ struct environment {
 	struct environment_file *files;
 	size_t file_count;
 	char **path_entries; /* for GITHUB_PATH, first wins; NULL-terminated */
+	char *linked_bin;    /* a hook's: Nix's directory, to be linked (nix_links.h), or NULL */
 };
 
 /* Composes from the proven facts. Each fact is checked by a grammar

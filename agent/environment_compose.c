@@ -15,6 +15,7 @@
 #include "agent/job.h"
 #include "agent/mem.h"
 #include "agent/nix_config.h"
+#include "agent/nix_links.h"
 #include "agent/plan.h"
 #include "agent/run.h"
 #include "agent/text.h"
@@ -204,6 +205,7 @@ void environment_compose(struct environment *ret, const struct job *job, const s
 	compose_attic(ret, job, run, findings);
 	bazelrc_compose(ret, job, run, findings);
 	nix_config_compose(ret, job, run, findings);
+	nix_links_compose(ret, job, &run->facts, findings);
 	compose_own(ret, job);
 	settle_paths(ret, job);
 	environment_check(ret, job, findings);

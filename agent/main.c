@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* spinup: from argv to a command's exit status. */
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -12,6 +11,7 @@
 #include "agent/error.h"
 #include "agent/github.h"
 #include "agent/options.h"
+#include "agent/signals.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
 
@@ -58,14 +58,14 @@ static int dispatch(const struct command *command, char **argv, char *const *env
 		    struct error *error)
 {
 	struct options options;
-	int status = -1;
+	int status;
 
-	if (options_parse(&options, command, argv, environment, error) == 0) {
-		if (options.is_help)
-			status = show_help(command, environment, error);
-		else
-			status = command->run(command, &options, environment, error);
-	}
+	if (options_parse(&options, command, argv, environment, error) < 0 && !options.wrapped)
+		status = -1;
+	else if (options.is_help)
+		status = show_help(command, environment, error);
+	else
+		status = command->run(command, &options, environment, error);
 	options_release(&options);
 	return status;
 }
@@ -95,8 +95,7 @@ int main(int argc, char **argv)
 
 	fill_stdio();
 	hide_memory();
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN); /* a write beyond the limit is an error with a name */
+	signals_make_writes_fail();
 	command = choose(argc, argv);
 	if (command)
 		status = dispatch(command, argc > 1 ? argv + 2 : argv + 1, environ, &error);

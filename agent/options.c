@@ -39,8 +39,9 @@ struct option_row {
 	size_t source_offset; /* 0: the source is not kept */
 };
 
-#define JOBS (COMMAND_RUN | COMMAND_DOCTOR | COMMAND_PLAN | COMMAND_PROBE | COMMAND_ENV)
-#define PROVES (COMMAND_RUN | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
+#define WRITES (COMMAND_RUN | COMMAND_HOOK)
+#define PROVES (WRITES | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
+#define JOBS (PROVES | COMMAND_PLAN)
 #define EVERY (~0u)
 #define AT(field) offsetof(struct options, field)
 
@@ -72,7 +73,7 @@ static const struct option_row rows[] = {
 	{NULL, NULL, "GF_BAZEL_REMOTE_UPLOAD", NULL, JOBS, OPTION_TRUE, AT(is_bazel_upload_wanted),
 	 0},
 	{"--bazel-home-rc", NULL, "SPINUP_BAZEL_HOME_RC", "also add the flags to ~/.bazelrc",
-	 COMMAND_RUN, OPTION_SWITCH, AT(is_bazel_home_rc), 0},
+	 WRITES, OPTION_SWITCH, AT(is_bazel_home_rc), 0},
 	{"--require", "NAME", "SPINUP_REQUIRE",
 	 "a promise beyond the lane's (nix, attic, bazel, …); may be repeated", JOBS, OPTION_NAMES,
 	 AT(require), 0},
@@ -84,7 +85,7 @@ static const struct option_row rows[] = {
 	{"--skip", "NAME", "SPINUP_SKIP", "leave a probe out; may be repeated", JOBS, OPTION_NAMES,
 	 AT(skip), 0},
 	{"--mode", "MODE", "SPINUP_MODE", "enforce: a failed lane fails the job; warn: it does not",
-	 COMMAND_RUN | COMMAND_DOCTOR, OPTION_MODE, AT(mode), 0},
+	 WRITES | COMMAND_DOCTOR, OPTION_MODE, AT(mode), 0},
 	{"--strict", NULL, "SPINUP_STRICT", "degraded counts as failed", PROVES, OPTION_SWITCH,
 	 AT(is_strict), 0},
 	{"--deadline", "SECONDS", "SPINUP_DEADLINE",

@@ -7,6 +7,7 @@
 #include "agent/command.h"
 #include "agent/emit.h"
 #include "agent/mem.h"
+#include "agent/nix_links.h"
 #include "agent/page.h"
 #include "agent/page_sections.h"
 #include "agent/page_text.h"
@@ -47,9 +48,10 @@ static void print_value(struct strbuf *out, size_t column, const struct page_sty
 static const char *heading(const struct result *result)
 {
 	if (!result->environment ||
-	    (result->environment->count == 0 && !result->environment->path_entries))
+	    (result->environment->count == 0 && !result->environment->path_entries &&
+	     !result->environment->linked_bin))
 		return "The next steps get nothing new.";
-	if (result->command->bit != COMMAND_RUN)
+	if (!(result->command->bit & (COMMAND_RUN | COMMAND_HOOK)))
 		return "What the next steps would get (this command writes nothing)";
 	if (verdict_status(result->outcome, result->job) != 0)
 		return "The next steps get nothing: the lane failed. They would have got";
@@ -84,18 +86,40 @@ static void print_variable(const struct result *result, const struct variable *v
 	strbuf_putc(out, '\n');
 }
 
+static void print_path_row(size_t column, const struct page_style *style, const char *text,
+			   struct strbuf *out)
+{
+	strbuf_printf(out, "%*s", (int)NAME_COLUMN, "");
+	page_colour(out, style, PAGE_BOLD, "PATH");
+	page_pad(out, column);
+	strbuf_printf(out, "%s\n", text);
+}
+
+/* A hook's way to the steps' PATH. */
+static void print_links(const struct result *result, size_t column, const struct page_style *style,
+			struct strbuf *out)
+{
+	CLEANUP_FREE char *bin = redact_line(result, result->environment->linked_bin);
+	CLEANUP_FREE char *text = mem_format("links to %s in " NIX_LINKS_DIRECTORY, bin);
+
+	print_path_row(column, style, text, out);
+}
+
 static void print_path(const struct result *result, size_t column, const struct page_style *style,
 		       struct strbuf *out)
 {
 	char *const *entries = result->environment->path_entries;
 
+	if (result->job->context.surface == SURFACE_HOOK) {
+		if (result->environment->linked_bin)
+			print_links(result, column, style, out);
+		return;
+	}
 	for (size_t i = 0; entries && entries[i]; i++) {
 		CLEANUP_FREE char *entry = redact_line(result, entries[i]);
+		CLEANUP_FREE char *text = mem_format("%s, before the rest", entry);
 
-		strbuf_printf(out, "%*s", (int)NAME_COLUMN, "");
-		page_colour(out, style, PAGE_BOLD, "PATH");
-		page_pad(out, column);
-		strbuf_printf(out, "%s, before the rest\n", entry);
+		print_path_row(column, style, text, out);
 	}
 }
 

@@ -39,7 +39,7 @@ struct nix_evidence {
 	struct nix_profile profile;
 	char *dangling;        /* a link to a profile or program that leads to nothing, or NULL */
 	char *dangling_target; /* what it names */
-	bool will_be_found;    /* on PATH, or in a step, whose GITHUB_PATH gets it */
+	bool will_be_found;    /* on PATH, or in a job, whose steps get it there */
 
 	/* the store */
 	bool is_root;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/cleanup.h"
+#include "agent/command.h"
 #include "agent/context.h"
 #include "agent/context_identity.h"
 #include "agent/error.h"
@@ -219,6 +220,21 @@ static void surfaces_are_told_apart(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(surfaces); i++)
 		check_surface(i);
+}
+
+/* So does hook, in an environment that looks like a step's, or like nobody's. */
+static void a_hook_by_its_command(void **state)
+{
+	const struct options options = {.root = machine.directory, .command = COMMAND_HOOK};
+	char *environments[][4] = {{STEP, NULL}, {NULL}};
+	struct context context;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(environments); i++) {
+		assert_int_equal(context_read(&context, &options, environments[i], NULL), 0);
+		assert_int_equal(context.surface, SURFACE_HOOK);
+		context_release(&context);
+	}
 }
 
 static void a_service_account_is_a_cluster(void **state)
@@ -567,6 +583,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_MACHINE(empty_means_unset),
 		ON_MACHINE(surfaces_are_told_apart),
+		ON_MACHINE(a_hook_by_its_command),
 		ON_MACHINE(a_service_account_is_a_cluster),
 		ON_MACHINE(places_are_absolute),
 		ON_MACHINE(scale_sets_come_from_the_downward_api),

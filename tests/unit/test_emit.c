@@ -247,6 +247,26 @@ static void others_write_nothing(void **state)
 	}
 }
 
+/* A hook's GITHUB_PATH would break container jobs, and nobody can name its outputs. */
+static void a_hook_writes_for_the_steps(void **state)
+{
+	struct scene scene;
+
+	(void)state;
+	scene_make(&scene, sample_make);
+	scene.sample.command = (struct command){.name = "hook", .bit = COMMAND_HOOK};
+	scene.sample.job.context.surface = SURFACE_HOOK;
+	scene_run(&scene);
+	assert_int_equal(scene.status, 0);
+	assert_content(&scene, "GITHUB_ENV", "ATTIC_SERVER=", true);
+	assert_content(&scene, "GITHUB_STEP_SUMMARY", "tinyland-nix", true);
+	assert_content(&scene, "GITHUB_OUTPUT", "=", false);
+	assert_content(&scene, "GITHUB_PATH", "/", false);
+	assert_content(&scene, "spinup/report.json", "\"surface\": \"hook\"", true);
+	assert_content(&scene, "log", "::add-mask::hunter2-secret", true);
+	scene_release(&scene);
+}
+
 /* In act the mask would be the leak. */
 static void act_gets_no_masks(void **state)
 {
@@ -381,6 +401,7 @@ int main(void)
 		cmocka_unit_test(a_failed_lane_writes_no_environment),
 		cmocka_unit_test(annotations_have_a_budget),
 		cmocka_unit_test(others_write_nothing),
+		cmocka_unit_test(a_hook_writes_for_the_steps),
 		cmocka_unit_test(act_gets_no_masks),
 		cmocka_unit_test(path_is_for_steps_on_the_host),
 		cmocka_unit_test(a_failed_writer_keeps_the_environment_back),
