@@ -48,6 +48,7 @@ int job_read(struct job *job, const struct options *options, char *const *enviro
 	lane_identify(&job->identity, options, &job->context, &job->contract);
 	lane_of_label(&job->lane, &job->identity, &job->contract, &job->context, &job->findings);
 	report_other_pod(job);
+	history_read(&job->history, &job->context, &job->findings);
 	choose_endpoints(job);
 	job->required = required_promises(job);
 	return 0;
@@ -61,5 +62,6 @@ void job_release(struct job *job)
 	lane_identity_release(&job->identity);
 	lane_release(&job->lane);
 	endpoints_release(&job->endpoints);
+	history_release(&job->history);
 	findings_release(&job->findings);
 }

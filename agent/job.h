@@ -7,6 +7,7 @@
 #include "agent/endpoint.h"
 #include "agent/expect.h"
 #include "agent/finding.h"
+#include "agent/history.h"
 #include "agent/lane.h"
 #include "agent/options.h"
 
@@ -18,6 +19,7 @@ struct job {
 	struct lane_identity identity;
 	struct lane lane;
 	struct endpoints endpoints;
+	struct history history;
 	unsigned int required;    /* enum lane_promise bits: lane, --require and expectations */
 	struct findings findings; /* what these steps found */
 };

@@ -126,6 +126,7 @@ void page_print(const struct result *result, const struct page_style *style, str
 {
 	page_print_header(result, style, out);
 	page_print_findings(result, style, out);
+	page_print_history(result, style, out);
 	if (style->is_complete)
 		page_print_facts(result, style, out);
 	page_print_environment(result, style, out);

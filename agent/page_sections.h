@@ -15,6 +15,10 @@ void page_print_header(const struct result *result, const struct page_style *sty
 void page_print_findings(const struct result *result, const struct page_style *style,
 			 struct strbuf *out);
 
+/* What earlier surfaces of this runner found, and whether it is still so. Nothing without history. */
+void page_print_history(const struct result *result, const struct page_style *style,
+			struct strbuf *out);
+
 /* Names, values and sources of what the next steps get. */
 void page_print_environment(const struct result *result, const struct page_style *style,
 			    struct strbuf *out);

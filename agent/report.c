@@ -17,8 +17,6 @@
 #include "agent/version.h"
 #include "probes/table.h"
 
-#define SCHEMA "spinup-report-1"
-
 /* Deeper keys keep their dots: readers of JSON have a limit of their own. */
 #define MAX_DEPTH 8u
 
@@ -226,6 +224,60 @@ static void add_environment(struct json *report, const struct result *result)
 	}
 }
 
+/* ---- what earlier surfaces found: each as in its own report, shortened */
+
+static void add_past_findings(struct json *object, const struct result *result,
+			      const struct history_entry *entry)
+{
+	struct json *list = json_add_array(object, "findings");
+
+	for (size_t i = 0; i < entry->finding_count; i++) {
+		const struct history_finding *finding = &entry->findings[i];
+		struct json *row = json_append_object(list);
+
+		json_add_string(row, "id", finding->id);
+		add_text(row, "probe", result, finding->probe);
+		add_text(row, "subject", result, finding->subject);
+		json_add_string(row, "severity", severity_name(finding->severity));
+		add_text(row, "detail", result, finding->detail);
+		json_add_boolean(row, "is_still_there", history_finding_holds(finding, result));
+	}
+}
+
+static void add_past_tasks(struct json *object, const struct history_entry *entry)
+{
+	struct json *list = json_add_array(object, "tasks");
+
+	for (size_t i = 0; i < entry->task_count; i++) {
+		const struct history_task *task = &entry->tasks[i];
+		struct json *row = json_append_object(list);
+
+		json_add_string(row, "probe", task->probe->name);
+		json_add_string(row, "end", task->is_done ? "done" : "failed");
+		json_add_integer(row, "start_ms", task->start_ms);
+		json_add_integer(row, "took_ms", task->took_ms);
+	}
+}
+
+static void add_history(struct json *report, const struct result *result)
+{
+	const struct history *history = &result->job->history;
+	struct json *list = json_add_array(report, "history");
+
+	for (size_t i = 0; i < history->count; i++) {
+		const struct history_entry *entry = &history->entries[i];
+		struct json *row = json_append_object(list);
+
+		json_add_string(row, "surface", surface_name(entry->surface));
+		json_add_string(row, "started", entry->started);
+		json_add_string(row, "outcome", outcome_name(entry->outcome));
+		add_text(row, "lane", result, entry->label);
+		json_add_integer(row, "elapsed_ms", entry->elapsed_ms);
+		add_past_findings(row, result, entry);
+		add_past_tasks(row, entry);
+	}
+}
+
 static void print_report(const struct result *result, struct strbuf *out)
 {
 	const struct context *context = &result->job->context;
@@ -233,7 +285,7 @@ static void print_report(const struct result *result, struct strbuf *out)
 	struct fact_range facts = {run->facts.items, run->facts.count, 0, 0};
 	CLEANUP_JSON struct json *report = json_new_object();
 
-	json_add_string(report, "schema", SCHEMA);
+	json_add_string(report, "schema", REPORT_SCHEMA);
 	json_add_string(report, "version", SPINUP_VERSION);
 	json_add_string(report, "command", result->command->name);
 	json_add_string(report, "outcome", outcome_name(result->outcome));
@@ -246,6 +298,7 @@ static void print_report(const struct result *result, struct strbuf *out)
 	json_add_integer(report, "elapsed_ms", run->elapsed_us / 1000);
 	add_findings(report, result);
 	add_tasks(report, result);
+	add_history(report, result);
 	add_facts(json_add_object(report, "facts"), result, &facts);
 	add_environment(report, result);
 	json_print(report, false, out);

@@ -247,10 +247,16 @@ static int read_all(int fd, struct strbuf *out)
 int root_read(const struct root *root, const char *path, struct strbuf *out)
 {
 	CLEANUP_CLOSE int fd = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+
+	return fd < 0 ? -1 : root_read_open(fd, out);
+}
+
+int root_read_open(int fd, struct strbuf *out)
+{
 	size_t old_length = out->length;
 	int saved_errno;
 
-	if (fd < 0 || check_regular(fd) < 0)
+	if (check_regular(fd) < 0)
 		return -1;
 	if (read_all(fd, out) == 0)
 		return 0;

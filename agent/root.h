@@ -39,3 +39,6 @@ int root_resolve(const struct root *root, const char *path, struct strbuf *ret);
  * fine). Never blocks on a FIFO or device: those are EINVAL, a directory EISDIR. Returns 0, or -1
  * with errno and OUT as it was. */
 int root_read(const struct root *root, const char *path, struct strbuf *out);
+
+/* The same for a file that is open already. */
+int root_read_open(int fd, struct strbuf *out);

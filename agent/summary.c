@@ -100,6 +100,47 @@ static void add_findings(struct strbuf *out, const struct result *result)
 	strbuf_putc(out, '\n');
 }
 
+static void add_past_finding(struct strbuf *out, const struct result *result,
+			     const struct history_entry *entry,
+			     const struct history_finding *finding)
+{
+	strbuf_printf(out, "| %s | %s | %s | ", surface_name(entry->surface),
+		      severity_name(finding->severity), finding->id);
+	add_code(out, result, finding->subject);
+	strbuf_puts(out, " | ");
+	add_code(out, result, finding->detail);
+	strbuf_printf(out, " | %s |\n",
+		      history_finding_holds(finding, result) ? "**still there**" : "gone");
+}
+
+static void add_history(struct strbuf *out, const struct result *result)
+{
+	const struct history *history = &result->job->history;
+	size_t findings = 0;
+
+	if (!history->count)
+		return;
+	strbuf_puts(out, "### Earlier in this runner, and what became of it\n\n");
+	for (size_t i = 0; i < history->count; i++) {
+		const struct history_entry *entry = &history->entries[i];
+
+		strbuf_printf(out, "- %s, %s: %s, in ", surface_name(entry->surface),
+			      entry->started, outcome_name(entry->outcome));
+		page_duration(out, entry->elapsed_ms);
+		strbuf_putc(out, '\n');
+		findings += entry->finding_count;
+	}
+	if (findings)
+		strbuf_puts(out, "\n| when | | finding | of | seen then | now |\n"
+				 "| --- | --- | --- | --- | --- | --- |\n");
+	for (size_t i = 0; i < history->count; i++)
+		for (size_t j = 0; j < history->entries[i].finding_count; j++)
+			if (out->length <= TABLES_MAX_BYTES)
+				add_past_finding(out, result, &history->entries[i],
+						 &history->entries[i].findings[j]);
+	strbuf_putc(out, '\n');
+}
+
 static void add_configuration(struct strbuf *out, const struct result *result)
 {
 	const struct environment *environment = result->environment;
@@ -151,14 +192,34 @@ static void add_bar(struct strbuf *out, const struct run *run, size_t index)
 		      start_ms + (took_ms > 0 ? took_ms : 1));
 }
 
+static void add_past_bars(struct strbuf *out, const struct history_entry *entry)
+{
+	strbuf_printf(out, "    section %s\n", surface_name(entry->surface));
+	for (size_t i = 0; i < entry->task_count; i++) {
+		const struct history_task *task = &entry->tasks[i];
+		long long start_ms = task->start_ms, took_ms = task->took_ms;
+
+		strbuf_printf(out, "    %s (%lld ms) :%s, %lld, %lld\n", task->probe->name, took_ms,
+			      task->is_done ? "done" : "crit", start_ms,
+			      start_ms + (took_ms > 0 ? took_ms : 1));
+	}
+}
+
+/* Each surface's bars begin at its own start. */
 static void add_timeline(struct strbuf *out, const struct result *result)
 {
+	const struct history *history = &result->job->history;
 	const struct run *run = result->run;
 
 	if (!run->count)
 		return;
 	strbuf_puts(out, "```mermaid\ngantt\n    title The proofs, side by side\n"
 			 "    dateFormat x\n    axisFormat %S.%L s\n");
+	for (size_t i = 0; i < history->count; i++)
+		add_past_bars(out, &history->entries[i]);
+	if (history->count)
+		strbuf_printf(out, "    section %s, now\n",
+			      surface_name(result->job->context.surface));
 	for (size_t i = 0; i < run->count; i++)
 		add_bar(out, run, i);
 	strbuf_puts(out, "```\n\n");
@@ -188,6 +249,7 @@ void summary_print(const struct result *result, struct strbuf *out)
 
 	add_headline(&page, result);
 	add_findings(&page, result);
+	add_history(&page, result);
 	add_configuration(&page, result);
 	add_timeline(&page, result);
 	add_report(&page, result);
