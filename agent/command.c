@@ -23,6 +23,13 @@ const struct command command_table[] = {
 	 "hook's GITHUB_PATH breaks container jobs, Nix is linked into /usr/local/bin where that may be\n"
 	 "written. The runner wants a script: actions/hook/job-started.sh calls this command.",
 	 COMMAND_HOOK, 1, command_hook},
+	{"exec", "-- CMD...", "a runner image's entrypoint: prove, then become CMD",
+	 "Proves the lane while the pod starts, gives CMD what was proven in its environment, leaves the\n"
+	 "findings to the runner's \"Set up job\" (.setup_info) and to the later steps, and becomes CMD,\n"
+	 "whatever was found: wrong flags, a broken lane or a failure of spinup itself never keep CMD\n"
+	 "from starting. All that spinup says goes to stderr. The runner's root, where .setup_info is\n"
+	 "written, is the directory of CMD if that holds bin/Runner.Listener.",
+	 COMMAND_EXEC, 0, command_exec},
 	{"doctor", "", "the same proofs for an operator, everything shown",
 	 "Runs every proof of the lane and shows all findings, facts and remedies, and what the next\n"
 	 "steps would get. Changes nothing on the machine.",
@@ -67,6 +74,12 @@ const struct command *command_find(const char *name)
 static void print_statuses(const struct command *command)
 {
 	puts("\nExit status:");
+	if (command->bit == COMMAND_EXEC) {
+		puts("  CMD's own; 127 when there is no CMD of that name, 126 when it cannot be run\n"
+		     "  128 and the number of a signal that came before CMD was started\n"
+		     "  2  no CMD was given");
+		return;
+	}
 	if (command->bit & STATUS_COMMANDS) {
 		puts("  0  ready or degraded (or failed, under --mode warn)");
 		puts("  1  failed: a promise is broken");

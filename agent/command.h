@@ -18,6 +18,7 @@ enum command_bit {
 	COMMAND_EXPLAIN = 1u << 6,
 	COMMAND_VERSION = 1u << 7,
 	COMMAND_HELP = 1u << 8,
+	COMMAND_EXEC = 1u << 9,
 	COMMAND_HOOK = 1u << 10,
 };
 
@@ -28,7 +29,8 @@ struct command {
 	const char *description; /* a paragraph for `spinup NAME --help` */
 	enum command_bit bit;
 	unsigned int max_arguments;
-	/* Returns the exit status; -1 with ERROR means that ERROR's code is the status. */
+	/* Returns the exit status; -1 with ERROR means that ERROR's code is the status. exec is
+	 * called even when its flags are wrong: ERROR says so then. */
 	int (*run)(const struct command *command, const struct options *options,
 		   char *const *environment, struct error *error);
 };
@@ -44,6 +46,7 @@ int command_run(const struct command *, const struct options *, char *const *, s
 int command_hook(const struct command *, const struct options *, char *const *, struct error *);
 int command_plan(const struct command *, const struct options *, char *const *, struct error *);
 int command_probe(const struct command *, const struct options *, char *const *, struct error *);
+int command_exec(const struct command *, const struct options *, char *const *, struct error *);
 int command_contract(const struct command *, const struct options *, char *const *, struct error *);
 int command_explain(const struct command *, const struct options *, char *const *, struct error *);
 int command_version(const struct command *, const struct options *, char *const *, struct error *);

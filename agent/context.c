@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "agent/cleanup.h"
+#include "agent/command.h"
 #include "agent/context_event.h"
 #include "agent/context_identity.h"
 #include "agent/context_surface.h"
@@ -59,13 +60,14 @@ static char *absolute_path(const struct context *context, const char *const *nam
 	return mem_strdup(fallback);
 }
 
-static void read_places(struct context *context)
+/* An entrypoint's files must outlive the start of the job, at which RUNNER_TEMP is emptied. */
+static void read_places(struct context *context, bool is_entrypoint)
 {
 	static const char *const workspaces[] = {"GITHUB_WORKSPACE", "CI_PROJECT_DIR", NULL};
 	static const char *const temps[] = {"RUNNER_TEMP", "TMPDIR", NULL};
 
 	context->workspace = absolute_path(context, workspaces, NULL);
-	context->temp = absolute_path(context, temps, "/tmp");
+	context->temp = absolute_path(context, is_entrypoint ? temps + 1 : temps, "/tmp");
 	if (context->workspace) {
 		CLEANUP_FREE char *git = mem_format("%s/.git", context->workspace);
 		struct stat status;
@@ -162,7 +164,7 @@ int context_read(struct context *context, const struct options *options, char *c
 		return -1;
 	context->environment = copy_environment(environment);
 	context_read_identity(context);
-	read_places(context);
+	read_places(context, options->command == COMMAND_EXEC);
 	read_scale_set(context);
 	context_settle_surface(context, options->command);
 	context->is_fork_pull_request = context_is_fork_pull_request(context);

@@ -37,7 +37,7 @@ struct context {
 	char *home; /* HOME, else passwd's, else NULL */
 	char *host_name;
 	char *workspace;      /* GITHUB_WORKSPACE, else CI_PROJECT_DIR, else NULL */
-	char *temp;           /* RUNNER_TEMP, else TMPDIR, else "/tmp" */
+	char *temp;           /* RUNNER_TEMP (not of an entrypoint), else TMPDIR, else "/tmp" */
 	char *scale_set_name; /* downward API: environment or /etc/podinfo/annotations; may be NULL */
 	char *scale_set_source; /* where scale_set_name came from */
 	char *attic_token; /* ATTIC_TOKEN, else the content of ATTIC_TOKEN_FILE; secret; may be NULL */

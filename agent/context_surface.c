@@ -45,6 +45,8 @@ static bool variable_is(const struct context *context, const char *name, const c
 /* A hook has the file commands, as a step has them, but no GITHUB_ACTION*: it is no action. */
 static enum surface settle_surface(const struct context *context, unsigned int command)
 {
+	if (command == COMMAND_EXEC)
+		return SURFACE_ENTRYPOINT;
 	if (command == COMMAND_HOOK)
 		return SURFACE_HOOK;
 	if (!variable_is(context, "GITHUB_ACTIONS", "true") || !context_env(context, "GITHUB_ENV"))

@@ -22,6 +22,7 @@
 #include "agent/private_dir.h"
 #include "agent/report.h"
 #include "agent/result.h"
+#include "agent/setup_info.h"
 #include "agent/strbuf.h"
 #include "agent/summary.h"
 
@@ -45,10 +46,26 @@ static bool is_job(const struct result *result)
 	       (surface == SURFACE_STEP || surface == SURFACE_HOOK);
 }
 
-bool emit_gives_environment(const struct result *result)
+static bool owes_github_env(const struct result *result)
 {
 	return is_job(result) && context_env(&result->job->context, "GITHUB_ENV") &&
 	       verdict_status(result->outcome, result->job) == 0;
+}
+
+static bool owes_handover(const struct result *result)
+{
+	return result->handover != NULL;
+}
+
+bool emit_gives_environment(const struct result *result)
+{
+	return owes_github_env(result) || owes_handover(result);
+}
+
+/* What a later surface reads as history. */
+static bool owes_private_report(const struct result *result)
+{
+	return is_job(result) || owes_handover(result);
 }
 
 static bool owes_masks(const struct result *result)
@@ -88,7 +105,8 @@ static bool owes_json(const struct result *result)
 
 static bool owes_page(const struct result *result)
 {
-	return !result->job->options->is_json && !is_command(result, COMMAND_ENV);
+	return !result->job->options->is_json && !is_command(result, COMMAND_ENV) &&
+	       !is_command(result, COMMAND_EXEC);
 }
 
 static bool owes_env(const struct result *result)
@@ -96,9 +114,11 @@ static bool owes_env(const struct result *result)
 	return is_command(result, COMMAND_ENV);
 }
 
+/* Standard output is for the environment, or for the command that comes after us. */
 static bool owes_talk(const struct result *result)
 {
-	return is_command(result, COMMAND_ENV) && result->outcome != OUTCOME_READY;
+	return (is_command(result, COMMAND_ENV) && result->outcome != OUTCOME_READY) ||
+	       is_command(result, COMMAND_EXEC);
 }
 
 static bool owes_summary(const struct result *result)
@@ -341,17 +361,19 @@ static const struct writer {
 	{"files for the next steps", owes_files, write_files, false},
 	{"home rc of Bazel", owes_home_rc, write_home_rc, true},
 	{"system rc of Bazel", owes_system_rc, write_system_rc, true},
-	{"report", is_job, write_private_report, false},
+	{"report", owes_private_report, write_private_report, false},
+	{"environment", owes_handover, env_hand_over, true},
 	{"--report", owes_report_file, write_report_file, false},
 	{"report", owes_json, write_json, false},
 	{"page", owes_page, write_page, false},
 	{"environment", owes_env, write_env, true},
 	{"page", owes_talk, write_talk, false},
+	{".setup_info", owes_handover, setup_info_write, false},
 	{"GITHUB_STEP_SUMMARY", owes_summary, write_summary, false},
 	{"GITHUB_OUTPUT", owes_outputs, write_outputs, false},
 	{"annotations", owes_annotations, write_annotations, false},
 	{"GITHUB_PATH", owes_path, write_path, true},
-	{"GITHUB_ENV", emit_gives_environment, write_environment, true},
+	{"GITHUB_ENV", owes_github_env, write_environment, true},
 	{"links to Nix", owes_links, write_links, true},
 };
 

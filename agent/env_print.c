@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/cleanup.h"
+#include "agent/error.h"
 #include "agent/github.h"
 #include "agent/json.h"
 #include "agent/mem.h"
@@ -124,4 +125,36 @@ int env_print(const struct result *result, const char *directory, struct strbuf 
 	if (format == ENV_FORMAT_SH)
 		print_path(environment, out);
 	return 0;
+}
+
+/* What execvp itself takes where no PATH is set. */
+static void hand_path_over(const struct result *result)
+{
+	static const char usual[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+	char *const *entries = result->environment->path_entries;
+	const char *before = context_env(&result->job->context, "PATH");
+
+	if (!entries)
+		return;
+	strbuf_puts(result->handover, "PATH=");
+	for (size_t i = 0; entries[i]; i++)
+		strbuf_printf(result->handover, "%s:", entries[i]);
+	strbuf_puts(result->handover, before ? before : usual);
+	strbuf_putc(result->handover, '\0');
+}
+
+int env_hand_over(const struct result *result, struct error *error)
+{
+	const struct environment *environment = result->environment;
+
+	for (size_t i = 0; i < environment->count; i++) {
+		const struct variable *variable = &environment->variables[i];
+
+		strbuf_printf(result->handover, "%s=%s", variable->name, variable->value);
+		strbuf_putc(result->handover, '\0');
+	}
+	hand_path_over(result);
+	return result->handover->is_truncated
+		       ? error_set(error, ERROR_AGENT, "it is too long to be handed over")
+		       : 0;
 }

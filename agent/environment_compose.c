@@ -119,11 +119,11 @@ static void compose_attic(struct environment *environment, const struct job *job
 static void compose_own(struct environment *environment, const struct job *job)
 {
 	CLEANUP_FREE char *report = environment_file_path(job, "report.json");
-	bool is_job = job->context.surface == SURFACE_STEP || job->context.surface == SURFACE_HOOK;
+	bool has_successor = job->context.surface != SURFACE_LOCAL;
 
 	if (is_name(job->lane.label) && strlen(job->lane.label) <= LABEL_MAX_BYTES)
 		environment_set(environment, "SPINUP_LANE", job->lane.label, job->identity.source);
-	if (is_job && report)
+	if (has_successor && report)
 		environment_set(environment, "SPINUP_REPORT_PATH", report, "spinup");
 }
 

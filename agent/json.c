@@ -231,6 +231,11 @@ struct json *json_new_object(void)
 	return value_of(made(cJSON_CreateObject()));
 }
 
+struct json *json_new_array(void)
+{
+	return value_of(made(cJSON_CreateArray()));
+}
+
 struct json *json_add_object(struct json *object, const char *name)
 {
 	return add(object, name, cJSON_CreateObject());
@@ -267,6 +272,11 @@ struct json *json_append_object(struct json *array)
 void json_append_string(struct json *array, const char *text)
 {
 	(void)append(array, new_string(text));
+}
+
+void json_append_copy(struct json *array, const struct json *value)
+{
+	(void)append(array, cJSON_Duplicate(item_of(value), true));
 }
 
 static bool is_escaped(unsigned char c)

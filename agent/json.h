@@ -40,6 +40,7 @@ bool json_integer(const struct json *value,
 /* Building: values are owned by the document that they are added to. Text that is not UTF-8 is
  * made so with U+FFFD. */
 struct json *json_new_object(void);
+struct json *json_new_array(void);
 struct json *json_add_object(struct json *object, const char *name);
 struct json *json_add_array(struct json *object, const char *name);
 void json_add_string(struct json *object, const char *name, const char *text); /* NULL: null */
@@ -47,6 +48,7 @@ void json_add_integer(struct json *object, const char *name, int64_t number);
 void json_add_boolean(struct json *object, const char *name, bool value);
 struct json *json_append_object(struct json *array);
 void json_append_string(struct json *array, const char *text);
+void json_append_copy(struct json *array, const struct json *value);
 
 /* Prints with two-space indentation and a final newline, or on one line when COMPACT. */
 void json_print(const struct json *document, bool is_compact, struct strbuf *out);

@@ -40,8 +40,10 @@ struct option_row {
 };
 
 #define WRITES (COMMAND_RUN | COMMAND_HOOK)
-#define PROVES (WRITES | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
-#define JOBS (PROVES | COMMAND_PLAN)
+#define JUDGES (WRITES | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
+#define PROVES (JUDGES | COMMAND_EXEC)
+#define SHOWS (JUDGES | COMMAND_PLAN)
+#define JOBS (SHOWS | COMMAND_EXEC)
 #define EVERY (~0u)
 #define AT(field) offsetof(struct options, field)
 
@@ -73,7 +75,7 @@ static const struct option_row rows[] = {
 	{NULL, NULL, "GF_BAZEL_REMOTE_UPLOAD", NULL, JOBS, OPTION_TRUE, AT(is_bazel_upload_wanted),
 	 0},
 	{"--bazel-home-rc", NULL, "SPINUP_BAZEL_HOME_RC", "also add the flags to ~/.bazelrc",
-	 WRITES, OPTION_SWITCH, AT(is_bazel_home_rc), 0},
+	 WRITES | COMMAND_EXEC, OPTION_SWITCH, AT(is_bazel_home_rc), 0},
 	{"--require", "NAME", "SPINUP_REQUIRE",
 	 "a promise beyond the lane's (nix, attic, bazel, …); may be repeated", JOBS, OPTION_NAMES,
 	 AT(require), 0},
@@ -86,7 +88,7 @@ static const struct option_row rows[] = {
 	 AT(skip), 0},
 	{"--mode", "MODE", "SPINUP_MODE", "enforce: a failed lane fails the job; warn: it does not",
 	 WRITES | COMMAND_DOCTOR, OPTION_MODE, AT(mode), 0},
-	{"--strict", NULL, "SPINUP_STRICT", "degraded counts as failed", PROVES, OPTION_SWITCH,
+	{"--strict", NULL, "SPINUP_STRICT", "degraded counts as failed", JUDGES, OPTION_SWITCH,
 	 AT(is_strict), 0},
 	{"--deadline", "SECONDS", "SPINUP_DEADLINE",
 	 "bound of all proofs together (default 10); a promised GPU has 45", PROVES, OPTION_SECONDS,
@@ -99,9 +101,12 @@ static const struct option_row rows[] = {
 	{"--report", "FILE", "SPINUP_REPORT", "also write the JSON report to FILE", PROVES,
 	 OPTION_STRING, AT(report_path), 0},
 	{"--json", NULL, "SPINUP_JSON", "one JSON document on stdout, nothing else",
-	 JOBS | COMMAND_CONTRACT | COMMAND_EXPLAIN | COMMAND_VERSION, OPTION_SWITCH, AT(is_json),
+	 SHOWS | COMMAND_CONTRACT | COMMAND_EXPLAIN | COMMAND_VERSION, OPTION_SWITCH, AT(is_json),
 	 0},
-	{"--root", "DIR", NULL, NULL, JOBS | COMMAND_CONTRACT, OPTION_STRING, AT(root), 0},
+	{"--runner-root", "DIR", "SPINUP_RUNNER_ROOT",
+	 "the runner's root, instead of the directory of CMD", COMMAND_EXEC, OPTION_STRING,
+	 AT(runner_root), 0},
+	{"--root", "DIR", NULL, NULL, SHOWS | COMMAND_CONTRACT, OPTION_STRING, AT(root), 0},
 	{"--help", NULL, NULL, "this page", EVERY, OPTION_SWITCH, AT(is_help), 0},
 };
 
@@ -259,6 +264,10 @@ static int take_flags(struct options *options, const struct command *command, ch
 				return -1;
 			continue;
 		}
+		if (command->bit == COMMAND_EXEC) {
+			options->wrapped = argv;
+			return 0;
+		}
 		if (options->argument_count == command->max_arguments)
 			return error_set(error, ERROR_USAGE,
 					 "%.64s: one argument too many; see `spinup %s --help`",
@@ -308,12 +317,22 @@ static int take_variables(struct options *options, const struct command *command
 	return 0;
 }
 
+/* What is certainly the command to run, even if a flag before it cannot be understood; or NULL. */
+static char **behind_dashes(char **argv)
+{
+	while (*argv && strcmp(*argv, "--") != 0)
+		argv++;
+	return *argv && argv[1] ? argv + 1 : NULL;
+}
+
 int options_parse(struct options *options, const struct command *command, char **argv,
 		  char *const *environment, struct error *error)
 {
 	bool seen[ROW_COUNT] = {false};
 
 	*options = (struct options){.command = command->bit, .deadline_ms = DEFAULT_DEADLINE_MS};
+	if (command->bit == COMMAND_EXEC)
+		options->wrapped = behind_dashes(argv);
 	if (take_flags(options, command, argv, seen, error) < 0)
 		return -1;
 	if (options->is_help)

@@ -26,6 +26,7 @@ struct options {
 	const char *require[OPTIONS_MAX_NAMES]; /* probe names, NULL-terminated */
 	const char *skip[OPTIONS_MAX_NAMES];
 	const char *report_path;
+	const char *runner_root;  /* exec --runner-root DIR */
 	const char *root;         /* hidden, no variable */
 	const char *write_files;  /* env --write-files DIR */
 	unsigned int deadline_ms; /* default 10000 */
@@ -43,6 +44,7 @@ struct options {
 	const char
 		*arguments[OPTIONS_MAX_NAMES]; /* what is left after the flags, NULL-terminated */
 	size_t argument_count;
+	char **wrapped; /* exec: the command to become, NULL-terminated; NULL: none was given */
 	/* Where each value came from: "flag --label" or "SPINUP_LABEL"; NULL for defaults. */
 	const char *label_source, *attic_url_source, *attic_cache_source, *attic_key_source,
 		*bazel_url_source;
@@ -51,7 +53,8 @@ struct options {
 };
 
 /* Parses the flags that COMMAND knows, then the variables for what no flag gave.
- * Returns 0, or -1 with ERROR (ERROR_USAGE) that names the flag and the cure. */
+ * Returns 0, or -1 with ERROR (ERROR_USAGE) that names the flag and the cure; what stands behind "--"
+ * is in wrapped all the same. */
 int options_parse(struct options *options, const struct command *command, char **argv,
 		  char *const *environment, struct error *error);
 

@@ -178,7 +178,9 @@ static void describe_trouble(const struct result *result, struct strbuf *out)
 	strbuf_puts(out, ".");
 	describe_worst(result, out);
 	if (result->outcome == OUTCOME_FAILED && verdict_status(result->outcome, result->job) == 0)
-		strbuf_puts(out, " The job goes on all the same: the mode is warn.");
+		strbuf_puts(out, result->command->bit == COMMAND_EXEC
+					 ? " The command is started all the same."
+					 : " The job goes on all the same: the mode is warn.");
 }
 
 void page_print_verdict(const struct result *result, const struct page_style *style,

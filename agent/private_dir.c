@@ -32,7 +32,8 @@ static int check_owner(const struct private_dir *directory, uid_t parent_owner, 
 		return error_set(
 			error, ERROR_AGENT,
 			"%s belongs to user %u and this is user %u: it was not made by this "
-			"job; remove it, or set RUNNER_TEMP to a directory of this user",
+			"job; remove it, or set RUNNER_TEMP (TMPDIR for an entrypoint) to a directory of "
+			"this user",
 			directory->path, (unsigned int)status.st_uid, (unsigned int)user);
 	if ((status.st_mode & 077) && fchmod(directory->fd, 0700) < 0)
 		return error_set(error, ERROR_AGENT,

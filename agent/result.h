@@ -19,4 +19,6 @@ struct result {
 	const struct environment *environment;
 	enum outcome outcome;
 	struct strbuf *report; /* the report's text; empty until emit_all needs it */
+	struct strbuf
+		*handover; /* exec: gets NAME=VALUE texts, each with its NUL, for the command */
 };

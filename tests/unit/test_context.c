@@ -237,6 +237,20 @@ static void a_hook_by_its_command(void **state)
 	}
 }
 
+/* exec says itself what it is; and its files must outlive the emptying of RUNNER_TEMP. */
+static void an_entrypoint_by_its_command(void **state)
+{
+	const struct options options = {.root = machine.directory, .command = COMMAND_EXEC};
+	char *environment[] = {STEP, "RUNNER_TEMP=/t", "TMPDIR=/var/tmp", NULL};
+	struct context context;
+
+	(void)state;
+	assert_int_equal(context_read(&context, &options, environment, NULL), 0);
+	assert_int_equal(context.surface, SURFACE_ENTRYPOINT);
+	assert_string_equal(context.temp, "/var/tmp");
+	context_release(&context);
+}
+
 static void a_service_account_is_a_cluster(void **state)
 {
 	const char *variables[MAX_VARIABLES] = {"GITLAB_CI=true"};
@@ -583,6 +597,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		ON_MACHINE(empty_means_unset),
 		ON_MACHINE(surfaces_are_told_apart),
+		ON_MACHINE(an_entrypoint_by_its_command),
 		ON_MACHINE(a_hook_by_its_command),
 		ON_MACHINE(a_service_account_is_a_cluster),
 		ON_MACHINE(places_are_absolute),

@@ -267,6 +267,58 @@ static void a_hook_writes_for_the_steps(void **state)
 	scene_release(&scene);
 }
 
+/* The command that comes next gets what a step would, and stdout is its own. */
+static void an_entrypoint_hands_over(void **state)
+{
+	static const char path[] = "PATH=/nix/var/nix/profiles/default/bin:/usr/bin";
+	struct strbuf handover = STRBUF_INIT(TEXT_MAX_BYTES);
+	struct scene scene;
+
+	(void)state;
+	scene_make(&scene, sample_make);
+	sample_set(&scene.sample, "PATH=/usr/bin");
+	scene.sample.command = (struct command){.name = "exec", .bit = COMMAND_EXEC};
+	scene.sample.options.runner_root = scene.directory;
+	scene.sample.job.context.surface = SURFACE_ENTRYPOINT;
+	scene.sample.result.handover = &handover;
+	scene_run(&scene);
+	assert_int_equal(scene.status, 0);
+	assert_string_equal(scene.log.data, "");
+	assert_memory_equal(handover.data, "ATTIC_SERVER=http://", 20);
+	assert_non_null(memmem(handover.data, handover.length, "\0OLD=", 6));
+	assert_memory_equal(handover.data + handover.length - sizeof(path), path, sizeof(path));
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_content(&scene, names[i], "=", false);
+	assert_content(&scene, "spinup/report.json", "\"surface\": \"entrypoint\"", true);
+	assert_content(&scene, "spinup/bazelrc", "build --remote_cache", true);
+	assert_content(&scene, ".setup_info", "\"group\": \"spinup\"", true);
+	strbuf_release(&handover);
+	scene_release(&scene);
+}
+
+/* A variable must not point at a file that could not be written. */
+static void an_entrypoint_hands_nothing_over_without_its_files(void **state)
+{
+	struct strbuf handover = STRBUF_INIT(TEXT_MAX_BYTES);
+	struct scene scene;
+	char *path;
+
+	(void)state;
+	scene_make(&scene, sample_make);
+	path = below(&scene, "spinup");
+	assert_int_equal(symlink("/nowhere", path), 0);
+	scene.sample.command = (struct command){.name = "exec", .bit = COMMAND_EXEC};
+	scene.sample.job.context.surface = SURFACE_ENTRYPOINT;
+	scene.sample.result.handover = &handover;
+	scene_run(&scene);
+	assert_int_equal(scene.status, -1);
+	assert_int_equal(handover.length, 0);
+	assert_int_equal(unlink(path), 0);
+	free(path);
+	strbuf_release(&handover);
+	scene_release(&scene);
+}
+
 /* In act the mask would be the leak. */
 static void act_gets_no_masks(void **state)
 {
@@ -402,6 +454,8 @@ int main(void)
 		cmocka_unit_test(annotations_have_a_budget),
 		cmocka_unit_test(others_write_nothing),
 		cmocka_unit_test(a_hook_writes_for_the_steps),
+		cmocka_unit_test(an_entrypoint_hands_over),
+		cmocka_unit_test(an_entrypoint_hands_nothing_over_without_its_files),
 		cmocka_unit_test(act_gets_no_masks),
 		cmocka_unit_test(path_is_for_steps_on_the_host),
 		cmocka_unit_test(a_failed_writer_keeps_the_environment_back),

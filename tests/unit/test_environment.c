@@ -137,6 +137,7 @@ static void names_of_our_own(void **state)
 		{SURFACE_STEP, "tinyland-nix", "tinyland-nix",
 		 "/runner/_work/_temp/spinup/report.json"},
 		{SURFACE_HOOK, "", "-", "/runner/_work/_temp/spinup/report.json"},
+		{SURFACE_ENTRYPOINT, "", "-", "/runner/_work/_temp/spinup/report.json"},
 		{SURFACE_LOCAL, "a b", "-", "-"},
 		{SURFACE_LOCAL, "x\nEVIL=1", "-", "-"},
 	};

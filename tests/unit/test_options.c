@@ -114,6 +114,42 @@ static void wrong_usage_is_named(void **state)
 	}
 }
 
+/* The command to become is known even where the flags before it are not understood. */
+static void the_wrapped_command(void **state)
+{
+	static const struct {
+		const char *argv[6];
+		int status;
+		const char *first; /* of the wrapped command; NULL: none */
+	} rows[] = {
+		{{"--", "run.sh", "--label"}, 0, "run.sh"},
+		{{"--label", "x", "--", "run.sh"}, 0, "run.sh"},
+		{{"run.sh", "--", "x"}, 0, "run.sh"},
+		{{"--", "--", "x"}, 0, "--"},
+		{{"--label", "--", "run.sh"}, 0, "run.sh"},
+		{{"--nonsense", "--", "run.sh"}, -1, "run.sh"},
+		{{"--nonsense", "x", "--", "run.sh"}, -1, "run.sh"},
+		{{"--nonsense", "run.sh"}, -1, NULL},
+		{{"--nonsense", "--"}, -1, NULL},
+		{{"--mode", "warn", "--", "run.sh"}, -1, "run.sh"},
+		{{"--"}, 0, NULL},
+		{{0}, 0, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct options options;
+		struct error error = {0};
+
+		assert_int_equal(parse(&options, "exec", rows[i].argv, no_environment, &error),
+				 rows[i].status);
+		assert_int_equal(options.argument_count, 0);
+		assert_string_equal(options.wrapped ? options.wrapped[0] : "-",
+				    rows[i].first ? rows[i].first : "-");
+		options_release(&options);
+	}
+}
+
 static void unknown_variables_are_ignored(void **state)
 {
 	static const char *const argv[] = {NULL};
@@ -147,6 +183,7 @@ int main(void)
 		cmocka_unit_test(uploads_by_the_nearest_word),
 		cmocka_unit_test(names_come_as_lists_and_repeated),
 		cmocka_unit_test(wrong_usage_is_named),
+		cmocka_unit_test(the_wrapped_command),
 		cmocka_unit_test(unknown_variables_are_ignored),
 		cmocka_unit_test(empty_inputs_count_as_not_given),
 	};

@@ -1,0 +1,545 @@
+# SPDX-License-Identifier: Zlib
+"""spinup exec as a pod starts it: whatever happens, the command runs, with what was proven and nothing else changed;
+and what it found reaches "Set up job" and the steps after it."""
+
+import json
+import re
+
+import pytest
+from report import assert_harmless, validator
+from runner_files import TEMP, RunnerFiles, parse
+from visit import File, Folder, Link, listing
+
+CONTRACT = {"SPINUP_CONTRACT": "/opt/lab/contract.json"}
+RUNNER = "/home/runner"
+SETUP_INFO = f"{RUNNER}/.setup_info"
+REPORT = "/tmp/spinup/report.json"
+ATTIC = "http://attic.nix-cache.svc.cluster.local"
+DARK = {"attic": "blackhole", "bazel": "blackhole"}
+JIT = "jit-credentials-of-the-runner"
+
+
+def runner(script="exec env"):
+    """A runner's root whose run.sh is this script."""
+    return {f"{RUNNER}/run.sh": File(f"#!/bin/sh\n{script}\n", 0o755, "runner"),
+            f"{RUNNER}/bin": Folder(owner="runner"), f"{RUNNER}/bin/Runner.Listener": File("", 0o755, "runner")}
+
+
+def entrypoint(lab, *words, env=None, image="bare", **pod):
+    """spinup exec with these words in a fresh pod of a tinyland-nix runner."""
+    return lab.exec(["spinup", "exec", *words], image=image, env={**CONTRACT, **(env or {})}, **pod)
+
+
+def variables(text):
+    """The environment that env(1) printed; a value's further lines are left out."""
+    return dict(line.split("=", 1) for line in text.splitlines() if re.match(r"[A-Za-z_]\w*=", line))
+
+
+# ---- the command's own end
+
+@pytest.mark.parametrize("script, status", [("exit 0", 0), ("exit 7", 7), ("exit 42", 42), ("kill -9 $$", 137)])
+def test_the_commands_status_is_the_only_one(lab, spinup, script, status):
+    """Also on a lane that fails."""
+    result = entrypoint(lab, "--label", "tinyland-nix", "--", "/bin/sh", "-c", f"echo out; {script}")
+    assert (result.rc, result.stdout) == (status, "out\n")
+    assert "FAILED" in result.stderr and "The command is started" in result.stderr
+    assert_harmless(result)
+
+
+@pytest.mark.parametrize("words, status, why", [
+    (["--", "/nonexistent/run.sh"], 127, "/nonexistent/run.sh cannot be run: there is no program of this name"),
+    (["--", "no-such-program"], 127, "no-such-program cannot be run: there is no program of this name"),
+    (["--", "/etc/passwd"], 126, "/etc/passwd cannot be run: Permission denied"),
+    (["--", "/etc"], 126, "/etc cannot be run: Permission denied"),
+    ([], 2, "no command to become"),
+    (["--"], 2, "no command to become"),
+    (["--label", "x", "--"], 2, "no command to become"),
+    (["--unknown"], 2, "--unknown: unknown here"),
+])
+def test_a_command_that_cannot_be_run(lab, spinup, words, status, why):
+    """One clear sentence, and the statuses that shells have for it."""
+    result = entrypoint(lab, *words)
+    assert result.rc == status and not result.stdout
+    assert result.stderr.splitlines()[-1].startswith(f"spinup: {why}")
+
+
+@pytest.mark.parametrize("words, env, why", [
+    (["--lable", "x"], {}, "--lable: unknown here"),
+    (["--json"], {}, "--json: unknown here"),
+    (["--deadline", "soon"], {}, "--deadline: not a number"),
+    ([], {"SPINUP_DEADLINE": "soon"}, "SPINUP_DEADLINE: not a number"),
+    ([], {"SPINUP_CONTRACT": "/nonexistent"}, "/nonexistent"),
+    (["--expect", "/etc/passwd"], {}, "/etc/passwd"),
+    (["--require", "nonsense"], {}, "nonsense"),
+    ([], {"ATTIC_TOKEN": "two words"}, "ATTIC_TOKEN: the token has white space"),
+])
+def test_a_mistake_does_not_keep_the_command_from_running(lab, spinup, words, env, why):
+    """It is said, and the command's environment is as it was."""
+    result = entrypoint(lab, *words, "--", "env", env=env)
+    assert result.rc == 0 and why in result.stderr, result.stderr
+    assert not {"SPINUP_REPORT_PATH", "SPINUP_LANE"} & set(variables(result.stdout))
+
+
+def test_without_dashes_the_first_word_begins_the_command(lab, spinup):
+    """Its own flags and dashes are the command's."""
+    result = entrypoint(lab, "--label", "tinyland-docker", "echo", "--label", "--", "x")
+    assert (result.rc, result.stdout) == (0, "--label -- x\n")
+
+
+# ---- what the command finds
+
+def test_the_command_gets_what_was_proven(lab, spinup):
+    """The variables of run, PATH with Nix in front, files in a private directory, and nothing on stdout."""
+    result = entrypoint(lab, "--", f"{RUNNER}/run.sh", image="determinate", daemon="determinate", files=runner(),
+                        env={"KEPT": "as it was"}, collect=[REPORT, "/tmp/spinup/bazelrc"])
+    found = variables(result.stdout)
+    assert result.rc == 0 and found["KEPT"] == "as it was"
+    assert found["ATTIC_SERVER"] == ATTIC and found["ATTIC_PUBLIC_KEY"] == lab.public_key
+    assert found["PATH"].startswith(f"/nix/var/nix/profiles/default/bin:{RUNNER}/.nix-profile/bin:/usr/local/sbin:")
+    assert found["SPINUP_LANE"] == "tinyland-nix" and found["SPINUP_REPORT_PATH"] == REPORT
+    assert found["SPINUP_BAZELRC_PATH"] == "/tmp/spinup/bazelrc"
+    assert "--remote_cache=grpc://bazel-cache" in result.files["/tmp/spinup/bazelrc"]
+    assert "\nfallback = true\n" in result.stdout
+    report = json.loads(result.files[REPORT])
+    validator().validate(report)
+    assert (report["command"], report["surface"], report["outcome"]) == ("exec", "entrypoint", "ready")
+
+
+def test_the_next_program_can_use_it(lab, spinup):
+    """The command is looked up in the PATH that it gets, and the real nix fetches with its environment."""
+    result = entrypoint(lab, "--", "nix", "--extra-experimental-features", "nix-command", "path-info", "--store", ATTIC + "/main",
+                        lab.paths["hello"], image="determinate", daemon="determinate")
+    assert result.rc == 0 and lab.paths["hello"] in result.stdout, result.stderr
+
+
+def test_a_dead_cache_is_emptied(lab, spinup):
+    """The pod's own values would make every build wait."""
+    result = entrypoint(lab, "--", "env", down="attic=refused,bazel=refused",
+                        env={"ATTIC_SERVER": ATTIC, "BAZEL_REMOTE_CACHE": "grpc://bazel-cache.nix-cache.svc.cluster.local:9092"})
+    found = variables(result.stdout)
+    assert result.rc == 0 and found["ATTIC_SERVER"] == "" and found["BAZEL_REMOTE_CACHE"] == ""
+
+
+def test_no_masks_and_no_file_commands(lab, spinup):
+    """Even where somebody starts it inside a step: those are run's and the hook's."""
+    result = lab.exec(["spinup", "exec", "--", "true"], image="determinate", runner=True,
+                      env={**CONTRACT, "ATTIC_TOKEN": lab.tokens["pull"], "BAZEL_REMOTE_CACHE": "grpc://u:pass-word@b.svc:1"})
+    assert result.rc == 0 and not any(result.files.values())
+    assert not result.stdout and "::" not in result.stderr
+    assert "pass-word" not in result.stderr and lab.tokens["pull"] not in result.stderr
+
+
+def test_mask_dispositions_limits_and_descriptors_are_the_callers(lab, spinup):
+    """Two signals that spinup itself cares for are among those that the caller ignores or blocks."""
+    outer = ["env", "--default-signal", "--ignore-signal=PIPE,HUP,USR1", "--block-signal=USR2,INT,CHLD",
+             "prlimit", "--nofile=200:300", "--nproc=5000:6000", "--core=0", "sh", "-c", 'exec 7</dev/null; exec "$@"', "-"]
+    inner = ["sh", "-c", "grep -E '^(Sig|Shd|NoNew|Seccomp|Groups)' /proc/self/status; cat /proc/self/limits; "
+                         "cat /proc/$$/oom_score_adj; umask; ls -l /proc/$$/fd | sed 's/.*[0-9]:[0-9]* //'"]
+    with lab.pod(image="determinate", daemon="determinate") as pod:
+        bare = pod.exec([*outer, *inner])
+        ours = pod.exec([*outer, "spinup", "exec", "--", *inner], env=CONTRACT)
+    assert bare.rc == ours.rc == 0 and "READY" in ours.stderr
+    masked = [re.sub(r"(pipe|socket):\[\d+\]", "pipe", text) for text in (bare.stdout, ours.stdout)]
+    assert masked[0] == masked[1]
+    assert re.search(r"SigIgn:\s+0000000000001201", ours.stdout), ours.stdout
+
+
+def test_when_no_process_may_be_started(lab, spinup):
+    """The limit of processes is reached: the command needs none."""
+    result = lab.exec(["prlimit", "--nproc=0", "spinup", "exec", "--", "env"], env=CONTRACT)
+    assert result.rc == 0 and "the proofs could not be started: " in result.stderr
+    assert "SPINUP_REPORT_PATH" not in variables(result.stdout)
+
+
+def test_a_log_that_nobody_reads(lab, spinup):
+    """stderr is a full pipe: after the proofs' time the command runs all the same."""
+    script = """mkfifo /tmp/log; exec 3<>/tmp/log; dd if=/dev/zero of=/tmp/log bs=4096 count=16 2>/dev/null
+        exec spinup exec --deadline 1 -- echo runs 2>&3"""
+    result = lab.exec(["sh", "-c", script], env=CONTRACT, timeout=20)
+    assert (result.rc, result.stdout) == (0, "runs\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_descriptors(lab, spinup, closed):
+    """No file of ours is taken for one of them, and the command runs."""
+    result = lab.exec(["sh", "-c", f"exec spinup exec -- sh -c 'exec ls /proc/self/fd >/tmp/fds' {closed}"], image="determinate", daemon="determinate",
+                      env=CONTRACT, collect=["/tmp/fds", REPORT])
+    assert result.rc == 0 and result.files["/tmp/fds"].split() == ["0", "1", "2", "3"]  # 3 is ls's own
+    assert json.loads(result.files[REPORT])["outcome"] == "ready"
+
+
+# ---- who may be the user, and what may be missing
+
+@pytest.mark.parametrize("place", [
+    {"user": "4242:4242", "env": {"HOME": None, "USER": None}},
+    {"user": "4242:4242", "env": {"HOME": None, "PATH": None}},
+    {"no_new_privs": True},
+    {"user": "root"},
+], ids=["no passwd entry, no HOME", "no PATH", "no_new_privs", "root"])
+def test_users(lab, spinup, place):
+    """Who runs a pod's entrypoint."""
+    place = dict(place)
+    result = entrypoint(lab, "--", "/usr/bin/env", image="determinate", daemon="determinate", env=place.pop("env", {}), **place)
+    assert result.rc == 0 and variables(result.stdout)["SPINUP_REPORT_PATH"] == REPORT, result.stderr
+    assert variables(result.stdout)["PATH"].startswith("/nix/var/nix/profiles/default/bin:")
+
+
+@pytest.mark.parametrize("tmp", ["/tmp:1777:0:0:size=4k,nr_inodes=2", "/tmp:0555:0:0"], ids=["full", "not writable"])
+def test_nowhere_to_write(lab, spinup, tmp):
+    """No variable names a file that is not there; the reason is said."""
+    result = entrypoint(lab, "--", "env", image="determinate", daemon="determinate", tmpfs=[tmp])
+    assert result.rc == 0
+    assert not {"SPINUP_REPORT_PATH", "SPINUP_BAZELRC_PATH"} & set(variables(result.stdout))
+    assert "/tmp/spinup" in result.stderr and "env is started with the environment as it was" in result.stderr
+
+
+def test_a_file_of_somebody_else_is_not_used(lab, spinup):
+    """Whoever makes /tmp/spinup first does not get to see, or to change, what the command is given."""
+    result = entrypoint(lab, "--", "env", files={"/tmp/spinup": Folder(0o777, "trusted")})
+    assert result.rc == 0 and "belongs to user 1002" in result.stderr
+    assert "SPINUP_REPORT_PATH" not in variables(result.stdout)
+
+
+def test_a_read_only_file_system(lab, spinup):
+    """As readOnlyRootFilesystem makes it, with no emptyDir on /tmp."""
+    result = lab.exec(["/opt/lab/deny", "mkdirat=EROFS", "--", "spinup", "exec", "--", "env"], image="determinate", env=CONTRACT)
+    assert result.rc == 0 and "/tmp/spinup cannot be made: Read-only file system" in result.stderr, result.stderr
+    assert "SPINUP_REPORT_PATH" not in variables(result.stdout)
+
+
+def test_an_empty_root(lab, spinup):
+    """No /proc, no /dev, no /tmp, no /etc: only the agent, which is the command as well."""
+    script = "mkdir /mnt/bin; cp /usr/local/bin/spinup /mnt/bin; exec chroot --userspec=1001:1001 /mnt spinup exec -- spinup version"
+    result = lab.exec(["sh", "-ec", script], user="root", env={"HOME": None})
+    assert result.rc == 0 and result.stdout.startswith("spinup "), result.stderr
+
+
+# ---- process 1, signals, and what is left behind
+
+def in_namespace(script):
+    """Runs this shell code as root beside `$one`, which starts its arguments as process 1 of a namespace, as
+    user 1001."""
+    return ["sh", "-c", f"""
+        one() {{ unshare --pid --fork --mount-proc --kill-child setpriv --reuid=1001 --regid=1001 --clear-groups "$@"; }}
+        agents() {{ pgrep -c '^spinup$' || :; }}
+        {script}"""]
+
+
+def test_as_process_1(lab, spinup):
+    """The command becomes process 1, and nothing else is left, no zombie either."""
+    result = lab.exec(in_namespace("one spinup exec -- sh -c 'echo $$; ps -e -o pid=,stat=,comm= | grep -v \" ps$\"'"),
+                      user="root", image="determinate", env=CONTRACT)
+    assert result.rc == 0, result.stderr
+    assert re.fullmatch(r"1\n +1 S\S* +sh\n(.* grep\n)?", result.stdout), result.stdout
+
+
+@pytest.mark.parametrize("signal, status", [("TERM", 143), ("INT", 130), ("HUP", 129)])
+@pytest.mark.parametrize("is_first", [True, False], ids=["process 1", "a child"])
+def test_a_signal_during_the_proofs_ends_it(lab, spinup, signal, status, is_first):
+    """The pod is being deleted: no runner is started, and no process stays."""
+    start = "one" if is_first else "setpriv --reuid=1001 --regid=1001 --clear-groups"
+    script = f"""{start} env --default-signal=INT spinup exec -- echo started & outer=$!  # sh ignores it for what runs in the background
+        until [ $(agents) -ge 4 ]; do :; done
+        kill -{signal} $(pgrep -o '^spinup$'); begun=$(date +%s%N)
+        wait $outer; echo status $? after $((($(date +%s%N) - begun) / 1000000)) ms, $(agents) left"""
+    result = lab.exec(in_namespace(script), user="root", image="determinate", env=CONTRACT, down=DARK, timeout=20)
+    found = re.fullmatch(r"status (\d+) after (\d+) ms, 0 left\n", result.stdout)
+    assert found and int(found[1]) == status and int(found[2]) < 1000, result.stdout + result.stderr
+
+
+def test_an_ignored_signal_stays_ignored(lab, spinup):
+    """nohup's word holds for the proofs, too."""
+    script = """env --ignore-signal=HUP spinup exec -- echo started & outer=$!
+        until [ $(agents) -ge 4 ]; do :; done
+        kill -HUP $(pgrep -o '^spinup$'); wait $outer; echo $?"""
+    result = lab.exec(in_namespace(script), user="root", image="determinate", env=CONTRACT, down=DARK, timeout=20)
+    assert result.stdout == "started\n0\n"
+
+
+HANGING = """#!/bin/sh
+[ "$1" = sleeper ] && { echo $$ >/tmp/sleeper; exec sleep 1000; }
+"$0" sleeper &
+wait
+"""
+
+
+@pytest.mark.parametrize("signal, said", [("SEGV", "were ended by signal 11"), ("STOP", "did not end in time")])
+def test_a_crash_or_a_hang_of_ours(lab, spinup, signal, said):
+    """The child that proves is hurt while a program that it started is running: all of it goes, the command comes."""
+    files = {"/usr/local/bin/bazel": File(HANGING, 0o755), "/opt/expect.json": '{"toolchain": {"bazel": ">=1"}}'}
+    script = f"""one spinup exec --deadline 1 --expect /opt/expect.json -- \\
+            sh -c 'ps -e -o comm= | sort | tr "\\n" " "' & outer=$!
+        until [ -s /tmp/sleeper ]; do :; done
+        kill -{signal} $(pgrep -P $(pgrep -o '^spinup$') '^spinup$')
+        wait $outer; echo status $?"""
+    result = lab.exec(in_namespace(script), user="root", image="determinate", env=CONTRACT, files=files, timeout=20)
+    assert result.stdout.endswith("status 0\n") and "sleep" not in result.stdout, result.stdout
+    assert "spinup" not in result.stdout
+    assert f"spinup: the proofs {said}" in result.stderr, result.stderr
+
+
+# ---- credentials
+
+NOSY = """#!/bin/sh
+{ echo "own environment"; env
+for process in /proc/[0-9]*; do
+    echo "$process $(cat $process/comm)"; tr '\\0' '\\n' <$process/environ; grep -a jit-cred $process/mem
+done; } >>/tmp/nosy 2>&1
+echo 'bazel 7.4.1'
+"""
+
+
+def test_the_runners_credentials_are_the_commands_alone(lab, spinup):
+    """No program that the proofs start has them, or finds them in /proc; nor has any file or output."""
+    files = {"/usr/local/bin/bazel": File(NOSY, 0o755), "/opt/expect.json": '{"toolchain": {"bazel": ">=1"}}'}
+    with lab.pod(image="determinate", daemon="determinate", files={**files, **runner()}) as pod:
+        result = pod.exec(["spinup", "exec", "--expect", "/opt/expect.json", "--", f"{RUNNER}/run.sh"],
+                          env={**CONTRACT, "ACTIONS_RUNNER_INPUT_JITCONFIG": JIT, "ACTIONS_RUNNER_INPUT_TOKEN": "other-" + JIT})
+        nosy = pod.read("/tmp/nosy")["/tmp/nosy"]
+        texts = pod.read(*pod.visit(listing, "/tmp/spinup"), SETUP_INFO)
+    found = variables(result.stdout)
+    assert found["ACTIONS_RUNNER_INPUT_JITCONFIG"] == JIT and found["ACTIONS_RUNNER_INPUT_TOKEN"] == "other-" + JIT
+    assert "own environment" in nosy and "LC_ALL=C" in nosy and " bazel\n" in nosy
+    assert re.search(r"^/proc/\d+ spinup$", nosy, re.M) and "Permission denied" in nosy
+    for text in (nosy, result.stderr, *texts.values()):
+        assert JIT not in text
+
+
+def test_as_root_the_proofs_do_not_show_them(lab, spinup):
+    """root reads every process's environment: of all of ours, it is in the one alone that becomes the command."""
+    files = {"/usr/local/bin/bazel": File(NOSY, 0o755), "/opt/expect.json": '{"toolchain": {"bazel": ">=1"}}'}
+    with lab.pod(image="determinate", files=files) as pod:
+        result = pod.exec(["spinup", "exec", "--expect", "/opt/expect.json", "--", "sh", "-c", "echo $$"], user="root",
+                          env={**CONTRACT, "ACTIONS_RUNNER_INPUT_JITCONFIG": JIT})
+        nosy = pod.read("/tmp/nosy")["/tmp/nosy"]
+    found = re.findall(r"^/proc/(\d+) spinup\n((?:(?!/proc/).*\n)*)", nosy, re.M)
+    assert len(found) >= 3 and [pid for pid, text in found if JIT in text] == [result.stdout.strip()]
+
+
+# ---- .setup_info
+
+def setup_info(lab, before, *words, mode=0o644, owner="runner", **pod):
+    """(what is in .setup_info afterwards, its listing row, the result) of an entrypoint on a lane that fails."""
+    item = before if isinstance(before, (Link, Folder)) or before is None else File(before, mode, owner)
+    files = {**runner("true"), **({SETUP_INFO: item} if item else {})}
+    with lab.pod(image="bare", files=files, **pod) as made:
+        result = made.exec(["spinup", "exec", *words, "--label", "tinyland-nix", "--", f"{RUNNER}/run.sh"], env=CONTRACT)
+        assert result.rc == 0
+        return made.read(SETUP_INFO)[SETUP_INFO], made.visit(listing, RUNNER).get(SETUP_INFO), result
+
+
+IMAGE = {"group": "Runner Image", "detail": "Image: ünicode\n\"quoted\" 1.2 \\ ::warning::x", "more": [1, 2.5, True, None]}
+OURS = {"group": "spinup", "detail": "old"}
+
+
+@pytest.mark.parametrize("before, kept, mode", [
+    (None, [], 0o644),
+    ("", [], 0o644),
+    ("[]", [], 0o600),
+    (json.dumps([IMAGE]), [IMAGE], 0o664),
+    ("\ufeff" + json.dumps([IMAGE, OURS, IMAGE]), [IMAGE, IMAGE], 0o640),
+    (json.dumps([OURS, OURS]), [], 0o644),
+])
+def test_setup_info_is_merged(lab, spinup, before, kept, mode):
+    """Others' groups stay; ours is there once; the file's mode is kept."""
+    text, row, result = setup_info(lab, before, mode=mode)
+    groups = json.loads(text)
+    assert [group for group in groups if group["group"] != "spinup"] == kept
+    ours, = [group for group in groups if group["group"] == "spinup"]
+    lines = ours["detail"].splitlines()
+    assert lines[0].startswith("failed: lane tinyland-nix, ") and any("[nix-absent]" in line for line in lines)
+    assert all(re.match(r"failed: |notice: |warning: |error: |  to do: ", line) for line in lines), lines
+    assert int(row[0].translate(str.maketrans("rwx-", "1110"))[-9:], 2) == mode and row[1] == 1001
+    assert ".setup_info" not in result.stderr
+
+
+@pytest.mark.parametrize("before, owner, why", [
+    ("[{", "runner", "is left as it is"),
+    ('{"group": "x"}', "runner", "is left as it is: it is no list"),
+    ('[{"group": "x", "group": "y"}]', "runner", "is left as it is"),
+    ("[]", "root", "is left as it is: it belongs to user 0"),
+    ("[" + " " * (1 << 21) + "]", "runner", "is left as it is: it cannot be read"),
+    (Link("/etc/hostname"), "", "is left as it is: it is no regular file"),
+    (Folder(), "", "is left as it is: it is no regular file"),
+])
+def test_setup_info_that_is_not_ours_to_write(lab, spinup, before, owner, why):
+    """It is left alone, and that is said; the command has its environment all the same."""
+    text, row, result = setup_info(lab, before, owner=owner)
+    assert f"spinup: .setup_info: {SETUP_INFO} {why}" in result.stderr, result.stderr
+    assert not isinstance(before, str) or text == before
+    assert not isinstance(before, Link) or row[3] == "/etc/hostname"
+
+
+def test_setup_info_only_in_a_runners_root(lab, spinup):
+    """Beside the command alone if that is a runner, or where --runner-root says."""
+    with lab.pod(image="bare", files={"/opt/app": Folder(owner="runner"), **runner("true")}) as pod:
+        for words in (["--", "/bin/true"], ["--", "true"], ["--", "./run.sh"]):
+            pod.exec(["spinup", "exec", *words], env=CONTRACT, cwd=RUNNER).check()
+            assert pod.read("/bin/.setup_info", SETUP_INFO) == {"/bin/.setup_info": None, SETUP_INFO: None}
+        pod.exec(["spinup", "exec", "--runner-root", "/opt/app", "--", "true"], env=CONTRACT).check()
+        assert json.loads(pod.read("/opt/app/.setup_info")["/opt/app/.setup_info"])[0]["group"] == "spinup"
+
+
+def test_setup_info_of_a_hostile_server_is_harmless(lab, spinup):
+    """What a server says is cleaned: no commands, no control characters, lines that begin with our words."""
+    with lab.pod(image="determinate", files=runner("true"), down="attic=json-hostile") as pod:
+        result = pod.exec(["spinup", "exec", "--", f"{RUNNER}/run.sh"], env=CONTRACT)
+        detail = json.loads(pod.read(SETUP_INFO)[SETUP_INFO])[0]["detail"]
+    assert_harmless(result)
+    assert len(detail) > 100 and "##[" not in detail and not re.search("[\0-\x09\x0b-\x1f\x7f]", detail)
+    assert all(re.match(r"degraded: |notice: |warning: |error: |  to do: ", line) for line in detail.splitlines()), detail
+
+
+# ---- history
+
+
+
+def test_what_the_entrypoint_found_is_shown_in_the_step(lab, spinup):
+    """Attic was dead when the pod started and is back; Nix's absence is still there. Both are shown, and judged now."""
+    with lab.pod(image="bare", files=runner()) as pod:
+        begun = pod.exec(["spinup", "exec", "--label", "tinyland-nix", "--attic", "http://attic.faults.svc.cluster.local",
+                          "--", f"{RUNNER}/run.sh"], env=CONTRACT)
+        runner_env = variables(begun.stdout)
+        step = RunnerFiles("runner")
+        result = pod.exec(["spinup", "run", "--label", "tinyland-nix", "--json"], runner=step,
+                          env={**CONTRACT, "SPINUP_REPORT_PATH": runner_env["SPINUP_REPORT_PATH"]})
+        page = pod.exec(["spinup", "run", "--label", "tinyland-nix"], runner=RunnerFiles("runner"),
+                        env={**CONTRACT, "SPINUP_REPORT_PATH": runner_env["SPINUP_REPORT_PATH"]})
+    report = json.loads(result.stdout)
+    validator().validate(report)
+    past, = report["history"]
+    assert (past["surface"], past["outcome"], past["lane"]) == ("entrypoint", "failed", "tinyland-nix")
+    now = {finding["id"]: finding["is_still_there"] for finding in past["findings"]}
+    assert now["nix-absent"] is True
+    assert [id_ for id_ in now if id_.startswith("attic-") and now[id_] is False], now
+    assert {task["probe"] for task in past["tasks"]} >= {"nix", "attic", "bazel", "system"}
+    summary = result.files["GITHUB_STEP_SUMMARY"]
+    assert "### Earlier in this runner" in summary and "| **still there** |" in summary and "| gone |" in summary
+    assert "    section entrypoint\n" in summary and "    section step, now\n" in summary
+    assert "Earlier in this runner" in page.stdout and re.search(r"^ +gone +warning ", page.stdout, re.M)
+    assert re.search(r"^ +still there +error ", page.stdout, re.M)
+    assert_harmless(page)
+
+
+def test_entrypoint_then_step_then_step(lab, spinup):
+    """Through real environments: the runner's shell under exec is the parent of two steps; the second has the same
+    environment and the same history as the first."""
+    step = RunnerFiles("runner")
+    script = """
+        spinup run >/tmp/first.log; cp "$GITHUB_ENV" /tmp/first; cp $RUNNER_TEMP/spinup/report.json /tmp/first.json
+        export SPINUP_REPORT_PATH=$RUNNER_TEMP/spinup/report.json; : >"$GITHUB_ENV"
+        spinup run >/tmp/second.log; cp "$GITHUB_ENV" /tmp/second; cp $RUNNER_TEMP/spinup/report.json /tmp/second.json"""
+    with lab.pod(image="determinate", daemon="determinate", files={**step.files(), **runner(script)}) as pod:
+        job = " ".join(f"{name}='{value}'" for name, value in step.environment(pod.hostname).items())
+        pod.place({f"{RUNNER}/run.sh": File(f"#!/bin/sh\nexport {job}\n{script}\n", 0o755, "runner")})
+        pod.exec(["spinup", "exec", "--", f"{RUNNER}/run.sh"], env=CONTRACT).check()
+        texts = pod.read("/tmp/first", "/tmp/second", "/tmp/first.json", "/tmp/second.json")
+    first, second = (dict(parse(texts[f"/tmp/{name}"])) for name in ("first", "second"))
+    assert first == second and first["SPINUP_REPORT_PATH"] == f"{TEMP}/spinup/report.json"
+    histories = [json.loads(texts[f"/tmp/{name}.json"])["history"] for name in ("first", "second")]
+    assert histories[0] == histories[1] and [entry["surface"] for entry in histories[0]] == ["entrypoint"]
+
+
+def past_report(**changes):
+    """An entrypoint's report with one finding."""
+    finding = {"id": "attic-unreachable", "probe": "attic", "subject": "s", "severity": "warning", "detail": "d",
+               "remedy": "r", "took_ms": 1}
+    return {"schema": "spinup-report-1", "surface": "entrypoint", "started": "2026-01-01T00:00:00Z", "outcome": "degraded",
+            "lane": {"label": "tinyland-nix"}, "elapsed_ms": 5, "findings": [finding], "tasks": [], "history": [], **changes}
+
+
+def step_with(lab, item, path="/tmp/old/report.json", **more):
+    """A step on a healthy lane whose SPINUP_REPORT_PATH names this file: (report, result)."""
+    files = {"/tmp/old": Folder(0o755, "runner"), **({path: item} if item else {})}
+    result = lab.exec(["spinup", "run", "--json"], image="determinate", daemon="determinate", runner=True, files=files,
+                      env={**CONTRACT, "SPINUP_REPORT_PATH": path, **more})
+    assert result.rc == 0
+    assert_harmless(result)
+    report = json.loads(result.stdout)
+    validator().validate(report)
+    return report, result
+
+
+def test_a_report_in_good_order_is_history(lab, spinup):
+    """The base of the hostile rows below: this one is read. It never changes the verdict."""
+    report, _ = step_with(lab, File(json.dumps(past_report(outcome="failed")), 0o600, "runner"))
+    assert [entry["outcome"] for entry in report["history"]] == ["failed"] and report["outcome"] == "ready"
+    report, _ = step_with(lab, File(json.dumps(past_report(surface="hook", history=[
+        {**past_report(), "lane": "x", "findings": []}])), 0o600, "runner"))
+    assert [entry["surface"] for entry in report["history"]] == ["entrypoint", "hook"]
+
+
+GOOD = json.dumps(past_report())
+
+
+@pytest.mark.parametrize("item, why", [
+    (None, "No such file"),
+    (File(GOOD, 0o644, "runner"), "its mode is 0644 instead of 0600"),
+    (File(GOOD, 0o620, "runner"), "its mode is 0620"),
+    (File(GOOD, 0o600, "trusted"), "Permission denied"),
+    (File(GOOD, 0o644, "trusted"), "it belongs to user 1002"),
+    (Link("/tmp/old/real"), "it is a symbolic link"),
+    (Folder(0o600, "runner"), "it is no regular file"),
+    (File(b" " * 10_000_000 + GOOD.encode(), 0o600, "runner"), "it is longer than 1 MiB"),
+    (File("", 0o600, "runner"), "it:1:1"),
+    (File(GOOD[:-20], 0o600, "runner"), "it:1:"),
+    (File(GOOD.replace('"schema"', '"lane": 1, "schema"'), 0o600, "runner"), "it"),
+    (File("[1]", 0o600, "runner"), "the form of a report"),
+    (File(json.dumps(past_report(schema="spinup-report-2")), 0o600, "runner"), "the form of a report"),
+    (File(json.dumps(past_report(surface="attic")), 0o600, "runner"), "the form of a report"),
+    (File(json.dumps(past_report(started="##[error]x")), 0o600, "runner"), "the form of a report"),
+    (File(json.dumps(past_report(elapsed_ms=-1)), 0o600, "runner"), "the form of a report"),
+    (File(json.dumps(past_report(findings=[{"id": "##[x]"}])), 0o600, "runner"), "the form of a report"),
+    (File(json.dumps(past_report(tasks={})), 0o600, "runner"), "the form of a report"),
+    (File(json.dumps(past_report(history=[past_report()] * 3)), 0o600, "runner"), "the form of a report"),
+])
+def test_a_report_that_is_not_read(lab, spinup, item, why):
+    """A notice says why; the outcome is what was proven now."""
+    report, _ = step_with(lab, item)
+    finding, = [finding for finding in report["findings"] if finding["id"] == "history-ignored"]
+    assert why in finding["detail"] and finding["severity"] == "notice", finding
+    assert report["history"] == [] and report["outcome"] == "ready"
+
+
+def test_hostile_words_in_history_are_cleaned(lab, spinup):
+    """They come out in page, summary and report as any text from outside: step_with looks at all of them."""
+    words = "\x1b[31m##[error]x\n::error::y \u202e`|<b> " + "A" * 10_000
+    finding = {"id": "attic-x", "severity": "error", "probe": words, "subject": words, "detail": words}
+    past = past_report(lane={"label": words}, findings=[finding] * 100)
+    report, result = step_with(lab, File(json.dumps({**past, "findings": past["findings"][:8]}), 0o600, "runner"))
+    found = report["history"][0]["findings"]
+    assert len(found) == 8 and all(len(row["detail"]) <= 500 for row in found)
+    assert result.files["GITHUB_STEP_SUMMARY"].count("::error::") == result.files["GITHUB_STEP_SUMMARY"].count("# #[error]x ::error::y")
+
+
+def test_entrypoint_then_hook_then_step(lab, spinup):
+    """Each hands on what those before it found."""
+    with lab.pod(image="determinate", daemon="determinate", files=runner()) as pod:
+        env = variables(pod.exec(["spinup", "exec", "--", f"{RUNNER}/run.sh"], env=CONTRACT).stdout)
+        env = {name: env[name] for name in ("SPINUP_REPORT_PATH", "SPINUP_CONTRACT")}
+        hook = pod.exec(["spinup", "hook", "started"], runner=True, env={**env, "GITHUB_ACTION": ""}).check()
+        env["SPINUP_REPORT_PATH"] = dict(parse(hook.files["GITHUB_ENV"]))["SPINUP_REPORT_PATH"]
+        step = pod.exec(["spinup", "run", "--json"], runner=True, env=env).check()
+    assert "Earlier in this runner" in hook.stdout and "\n  entrypoint, " in hook.stdout
+    assert [entry["surface"] for entry in json.loads(step.stdout)["history"]] == ["entrypoint", "hook"]
+
+
+def test_root_in_a_job_container_reads_the_hooks_report(lab, spinup):
+    """The runner's user wrote it, into the RUNNER_TEMP that is the user's as well."""
+    path = f"{TEMP}/spinup/report.json"
+    with lab.pod(image="determinate") as pod:
+        step = RunnerFiles("runner")
+        pod.place({**step.files(), f"{TEMP}/spinup": Folder(0o700, "runner"),
+                   path: File(json.dumps(past_report(surface="hook")), 0o600, "runner")})
+        result = pod.exec(["spinup", "run", "--json"], user="root", runner=step,
+                          env={**CONTRACT, "SPINUP_REPORT_PATH": path}).check()
+    assert [entry["surface"] for entry in json.loads(result.stdout)["history"]] == ["hook"]
+
+
+def test_later_surfaces_are_no_history(lab, spinup):
+    """A step's own report, and a job container that cannot see the runner's files, say nothing."""
+    report, _ = step_with(lab, File(json.dumps(past_report(surface="step", history=[{**past_report(), "lane": ""}])), 0o600, "runner"))
+    assert [entry["surface"] for entry in report["history"]] == ["entrypoint"]
+    result = lab.exec(["spinup", "run", "--json"], image="determinate", runner=True,
+                      env={**CONTRACT, "GITHUB_WORKSPACE": "/__w/app/app", "SPINUP_REPORT_PATH": "/nonexistent"}, cwd="/")
+    assert "history-ignored" not in result.stdout and json.loads(result.stdout)["history"] == []
