@@ -246,9 +246,9 @@ prepare_lab() {
 find_python() {
 	local python
 	for python in python3 /usr/bin/python3; do
-		! "$python" -c 'import pytest, jsonschema' 2>/dev/null || { echo "$python"; return; }
+		! "$python" -c 'import jsonschema, pytest, yaml' 2>/dev/null || { echo "$python"; return; }
 	done
-	die "no python3 with pytest and jsonschema: install python3-pytest and python3-jsonschema"
+	die "no python3 with pytest, jsonschema and yaml: install python3-pytest, python3-jsonschema and python3-yaml"
 }
 
 # ---- what is installed
@@ -262,7 +262,7 @@ group_packages() {
 	lint) group_packages dev; echo clang-tidy clang-format cppcheck shellcheck gcc-aarch64-linux-gnu \
 		libc6-dev-arm64-cross ;;
 	test) group_packages build; group_packages dev; sed 's/#.*//' tests/lab/packages.txt
-		(find_python) >/dev/null 2>&1 || echo python3-pytest python3-jsonschema ;;
+		(find_python) >/dev/null 2>&1 || echo python3-pytest python3-jsonschema python3-yaml ;;
 	bench) echo valgrind cpu-checker libvirt-clients ;;
 	*) die "set-up knows no group $1" ;;
 	esac
