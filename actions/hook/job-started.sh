@@ -24,21 +24,17 @@ complain() {
 }
 
 # Whether root alone can change what stands at an absolute path without symlinks: each part of it is
-# root's, and writable for nobody else. In a sticky directory others cannot touch what is root's.
+# root's, and writable for nobody else (the group's bits show what an ACL grants, too). In a sticky
+# directory others cannot touch what is root's.
 is_roots() {
 	while :; do
 		entry=$(ls -ldn "$1" 2>/dev/null) || return 1
-		# shellcheck disable=SC2086 # mode, links, owner, group: one word each
+		# shellcheck disable=SC2086 # mode, links, owner: one word each
 		set -- "$1" $entry
 		[ "$4" = 0 ] || return 1
 		case $2 in
 		d????????[tT]*) ;;
-		????????w*) return 1 ;;
-		?????w*) [ "$5" = 0 ] || return 1 ;;
-		esac
-		case $2 in
-		d????????[tT]*) ;;
-		*) [ "$user" = 0 ] || [ ! -w "$1" ] || return 1 ;;
+		?????w* | ????????w*) return 1 ;;
 		esac
 		[ "$1" != / ] || return 0
 		entry=${1%/*}
@@ -48,7 +44,6 @@ is_roots() {
 
 # Settles $agent; empty where there is none that may be started.
 find_agent() {
-	user=$(id -u)
 	for place in "${SPINUP_AGENT-}" /usr/local/bin/spinup /opt/spinup/spinup; do
 		agent=
 		case $place in
