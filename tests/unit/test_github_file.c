@@ -171,9 +171,8 @@ static void appends_after_what_is_there(void **state)
 		{"A=1\n", "A=1\nB=2\n"},
 		{"A=1", "A=1\nB=2\n"},
 		{"A<<EOF\nx\nEOF", "A<<EOF\nx\nEOF\nB=2\n"},
-		{"\xef\xbb\xbf",
-		 "\xef\xbb\xbf"
-		 "B=2\n"},
+		{"\xef\xbb\xbf", "\xef\xbb\xbf"
+				 "B=2\n"},
 	};
 
 	(void)state;
