@@ -67,11 +67,19 @@ static int read_given(struct expectations *ret, const char *given, const struct 
 
 static void report_not_checked_out(const struct context *context, struct findings *findings)
 {
-	findings_note(findings, FINDING_EXPECTATIONS_NOT_CHECKED_OUT, DEFAULT_PATH,
-		      context->surface == SURFACE_HOOK
-			      ? "a job-started hook runs before the checkout: the workspace may "
-				"still be a previous job's"
-			      : "the workspace holds no checkout yet");
+	struct finding *finding;
+
+	if (context->surface != SURFACE_HOOK) {
+		findings_note(findings, FINDING_EXPECTATIONS_NOT_CHECKED_OUT, DEFAULT_PATH,
+			      "the workspace holds no checkout yet");
+		return;
+	}
+	finding = findings_note(findings, FINDING_EXPECTATIONS_NOT_CHECKED_OUT, DEFAULT_PATH,
+				"a job-started hook runs before the checkout: the workspace may "
+				"still be a previous job's");
+	finding_set_remedy(finding,
+			   "Nothing to do here: a step with spinup behind actions/checkout "
+			   "reads it.");
 }
 
 int expect_read(struct expectations *ret, const struct options *options,

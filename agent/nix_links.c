@@ -182,7 +182,8 @@ void nix_links_compose(struct environment *environment, const struct job *job,
 		return;
 	problem = obstacle(&context->root, bin, &directories);
 	if (problem)
-		findings_note(findings, FINDING_NIX_NOT_LINKED, bin, "%s", problem);
+		findings_note(findings, FINDING_NIX_NOT_LINKED, bin,
+			      "the steps will not find Nix on PATH: %s", problem);
 	else
 		environment->linked_bin = mem_strdup(bin);
 }

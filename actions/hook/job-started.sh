@@ -27,19 +27,25 @@ complain() {
 # root's, and writable for nobody else (the group's bits show what an ACL grants, too). In a sticky
 # directory others cannot touch what is root's.
 is_roots() {
-	while :; do
-		entry=$(ls -ldn "$1" 2>/dev/null) || return 1
-		# shellcheck disable=SC2086 # mode, links, owner: one word each
-		set -- "$1" $entry
-		[ "$4" = 0 ] || return 1
-		case $2 in
-		d????????[tT]*) ;;
-		?????w* | ????????w*) return 1 ;;
-		esac
-		[ "$1" != / ] || return 0
-		entry=${1%/*}
-		set -- "${entry:-/}"
+	part=$1
+	while [ "$part" != / ]; do
+		part=${part%/*}
+		part=${part:-/}
+		set -- "$@" "$part"
 	done
+	# shellcheck disable=SC2012 # the names, which may be odd, are not read
+	ls -ldn "$@" 2>/dev/null | {
+		seen=0
+		while read -r mode _ owner _; do
+			[ "$owner" = 0 ] || exit 1
+			case $mode in
+			d????????[tT]*) ;;
+			?????w* | ????????w*) exit 1 ;;
+			esac
+			seen=$((seen + 1))
+		done
+		[ "$seen" -eq $# ]
+	}
 }
 
 # Settles $agent; empty where there is none that may be started.
