@@ -59,7 +59,6 @@ static _Noreturn void be_child(const struct exec_work *work, struct handover *ha
 		_exit(0);
 	/* Those who speak to strangers must not reach what becomes an environment. */
 	(void)madvise(handover, sizeof(*handover), MADV_DONTFORK);
-	(void)dup2(STDERR_FILENO, STDOUT_FILENO);
 	status = work->run(work->data, &block);
 	hand_over(handover, &block);
 	_exit(status);

@@ -30,9 +30,9 @@ struct exec_work {
 	unsigned int timeout_ms;
 };
 
-/* Runs WORK in a child (a session of its own, standard output leading to standard error) and waits
- * for it; SIGNALS must be held. What it leaves behind in its session is killed, and every child that
- * has ended is reaped. BLOCK gets the bytes that it handed over, whole or none. */
+/* Runs WORK in a child, in a session of its own, and waits for it; SIGNALS must be held. What it
+ * leaves behind in its session is killed, and every child that has ended is reaped. BLOCK gets the
+ * bytes that it handed over, whole or none. */
 void exec_supervise(const struct exec_work *work, const struct signals *signals,
 		    struct exec_result *ret, struct strbuf *block);
 

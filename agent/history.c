@@ -173,7 +173,7 @@ static bool read_entry(const struct json *object, struct history_entry *ret)
 	if (surface < 0 || outcome < 0)
 		return false;
 	ret->surface = (enum surface)surface;
-	ret->outcome = (enum outcome)outcome;
+	ret->outcome = outcome_name((enum outcome)outcome);
 	return read_time(json_member(object, "started"), ret->started) &&
 	       read_milliseconds(json_member(object, "elapsed_ms"), &ret->elapsed_ms) &&
 	       read_line(json_is_object(lane) ? json_member(lane, "label") : lane, &ret->label) &&

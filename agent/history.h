@@ -8,7 +8,6 @@
 
 #include "agent/context.h"
 #include "agent/finding.h"
-#include "agent/verdict.h"
 
 struct probe;
 struct result;
@@ -31,7 +30,7 @@ struct history_entry {
 	enum surface surface;
 	char started[21]; /* RFC 3339, UTC */
 	char *label;      /* "" when it was not known */
-	enum outcome outcome;
+	const char *outcome; /* "ready", "degraded" or "failed" */
 	int64_t elapsed_ms;
 	struct history_finding *findings; /* those that are not ok */
 	size_t finding_count;

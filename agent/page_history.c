@@ -47,7 +47,7 @@ void page_print_history(const struct result *result, const struct page_style *st
 		const struct history_entry *entry = &history->entries[i];
 
 		strbuf_printf(out, "  %s, %s: %s, in ", surface_name(entry->surface),
-			      entry->started, outcome_name(entry->outcome));
+			      entry->started, entry->outcome);
 		page_duration(out, entry->elapsed_ms);
 		strbuf_putc(out, '\n');
 		for (size_t j = 0; j < entry->finding_count; j++)

@@ -270,7 +270,7 @@ static void add_history(struct json *report, const struct result *result)
 
 		json_add_string(row, "surface", surface_name(entry->surface));
 		json_add_string(row, "started", entry->started);
-		json_add_string(row, "outcome", outcome_name(entry->outcome));
+		json_add_string(row, "outcome", entry->outcome);
 		add_text(row, "lane", result, entry->label);
 		json_add_integer(row, "elapsed_ms", entry->elapsed_ms);
 		add_past_findings(row, result, entry);

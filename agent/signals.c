@@ -77,26 +77,13 @@ static void end_by(int number)
 	_exit(128 + number);
 }
 
-/* The end of a child of ours is no news for whoever comes after us with SIGCHLD blocked. */
-static void forget_children(void)
-{
-	const struct timespec at_once = {0};
-	sigset_t child;
-
-	sigemptyset(&child);
-	sigaddset(&child, SIGCHLD);
-	while (sigtimedwait(&child, NULL, &at_once) > 0)
-		continue;
-}
-
 void signals_release(const struct signals *signals)
 {
 	struct sigaction action = {.sa_handler = end_by};
 
-	forget_children();
 	for (size_t i = 0; i < END_COUNT; i++)
 		if (sigismember(&signals->ends, ends[i]) == 1)
 			(void)sigaction(ends[i], &action, NULL);
-	(void)sigaction(SIGCHLD, &signals->old_child, NULL);
+	(void)sigaction(SIGCHLD, &signals->old_child, NULL); /* drops one that is pending, too */
 	(void)sigprocmask(SIG_SETMASK, &signals->old_mask, NULL);
 }

@@ -125,7 +125,7 @@ static void add_history(struct strbuf *out, const struct result *result)
 		const struct history_entry *entry = &history->entries[i];
 
 		strbuf_printf(out, "- %s, %s: %s, in ", surface_name(entry->surface),
-			      entry->started, outcome_name(entry->outcome));
+			      entry->started, entry->outcome);
 		page_duration(out, entry->elapsed_ms);
 		strbuf_putc(out, '\n');
 		findings += entry->finding_count;
