@@ -28,8 +28,8 @@ struct history_task {
 /* One run. */
 struct history_entry {
 	enum surface surface;
-	char started[21]; /* RFC 3339, UTC */
-	char *label;      /* "" when it was not known */
+	char started[21];    /* RFC 3339, UTC */
+	char *label;         /* "" when it was not known */
 	const char *outcome; /* "ready", "degraded" or "failed" */
 	int64_t elapsed_ms;
 	struct history_finding *findings; /* those that are not ok */
