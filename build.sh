@@ -306,10 +306,10 @@ apt_install() {
 	"${apt[@]}" install "$@" >>build/set-up.log 2>&1
 }
 
-# The lab builds its Bazel cache (tests/lab/bazel_remote.py) with any Go from 1.21 on.
+# The lab builds its programs in Go (tests/lab/go_programs.py) with any Go from 1.21 on.
 need_go() {
-	[ -e build/go/bin/bazel-remote ] || has_go || { install_go && has_go; } ||
-		die "the tests need Go 1.21 or newer (go.dev/dl): the lab's Bazel cache is built with it"
+	{ [ -e build/go/bin/bazel-remote ] && [ -e build/go/bin/act ]; } || has_go || { install_go && has_go; } ||
+		die "the tests need Go 1.21 or newer (go.dev/dl): the lab's Bazel cache and act are built with it"
 }
 
 has_go() {

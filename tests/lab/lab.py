@@ -19,16 +19,16 @@ import sys
 import tempfile
 from pathlib import Path
 
-import bazel_remote
 import dns
 import faults
+import go_programs
 import images
 import nameserver
 import tokens
 import topology
 import vulkan_images
 from cgroups import Cgroups
-from places import BAZEL_REMOTE, BOX, CERTIFICATES, HERE, MOUNT_POINT, REPOSITORY, SPINUP, LabError
+from places import BOX, CERTIFICATES, HERE, MOUNT_POINT, REPOSITORY, SPINUP, LabError
 from pod import PATH, START_LIMIT_S, Pod
 from visit import File
 
@@ -75,7 +75,7 @@ class Lab:
         lacking = missing()
         if lacking:
             raise LabError(f"the lab needs {', '.join(lacking)}")
-        bazel_remote.make(log)
+        self.bazel_remote = go_programs.make("bazel-remote", log)
         self.images = images.make(log=log)
         self.public_key = (self.images / "keys/main.pub").read_text().strip()
         self.other_key = (self.images / "keys/other.pub").read_text().strip()  # same name, another key
@@ -90,7 +90,7 @@ class Lab:
     def __enter__(self):
         MOUNT_POINT.mkdir(parents=True, exist_ok=True)
         options = {"run": str(MOUNT_POINT), "cache": str(self.images / "cache"), "certificates": str(CERTIFICATES),
-                   "key": self.public_key, "other_key": self.other_key, "bazel_remote": str(BAZEL_REMOTE)}
+                   "key": self.public_key, "other_key": self.other_key, "bazel_remote": str(self.bazel_remote)}
         self.box = subprocess.Popen(
             [BOX, "pod", "--net", "new", "--mount", MOUNT_POINT, "--hostname", "cluster", "--", sys.executable, "-s",
              "-S", "-E", "-B", HERE / "cluster.py", json.dumps(options)],
@@ -174,6 +174,7 @@ class Lab:
         files    what to place: path to visit.File, Folder, Link, text, or None to remove; before the daemon starts
         tmpfs    emptyDirs: "/nix" (0777, as Kubernetes makes them) or "PATH:MODE:UID:GID[:OPTIONS]",
                  OPTIONS being tmpfs's, such as size=64k,nr_inodes=20
+        binds    folders of this machine: "SOURCE:TARGET"
         nodes    devices: "PATH:MAJOR:MINOR:MODE:UID:GID"; kvm: a mode such as "0666" for /dev/kvm
         binds    "SOURCE:TARGET": what the pod gets of this machine, as a hostPath volume gives it
         denied   ("10:232", 1): a device that the control group forbids, and the version of control groups
@@ -262,7 +263,8 @@ def main(words):
     try:
         if options.verb == "run":
             return _run(options)
-        bazel_remote.make(print)
+        for program in go_programs.MODULES:
+            go_programs.make(program, print)
         print(images.make(log=print))
         return 0
     except LabError as failure:

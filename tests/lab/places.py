@@ -11,7 +11,7 @@ REPOSITORY = HERE.parents[1]
 BUILD = REPOSITORY / "build" / "lab"
 BOX = BUILD / "bin" / "box"
 SPINUP = REPOSITORY / "build" / "spinup"
-BAZEL_REMOTE = REPOSITORY / "build" / "go" / "bin" / "bazel-remote"
+GO_PROGRAMS = REPOSITORY / "build" / "go" / "bin"
 CERTIFICATES = BUILD / "tls"
 MOUNT_POINT = BUILD / "mnt"  # pods and the cluster mount a tmpfs here, each in its own namespace
 
