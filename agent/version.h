@@ -2,4 +2,4 @@
 /* The release's number. */
 #pragma once
 
-#define SPINUP_VERSION "0.1.0"
+#define SPINUP_VERSION "0.2.0"

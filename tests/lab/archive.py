@@ -66,22 +66,24 @@ class Archive:
         self.options = [word for item in settings.items() for word in ("-o", "%s=%s" % item)]
         self.updated = False
 
-    def _apt(self, *words):
+    def _apt(self, *words, cwd=None):
         done = subprocess.run(["apt-get", *self.options, *words], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=600, check=False)
+                              capture_output=True, text=True, timeout=600, check=False, cwd=cwd)
         if done.returncode:
             raise LabError(f"apt-get {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
 
-    def fetch(self, packages):
-        """Downloads the packages and what they depend on; returns the .deb files."""
+    def fetch(self, packages, without=None):
+        """Downloads the packages and what they depend on, less those whose names match `without`; returns the .deb
+        files."""
         if not self.updated:
             self._apt("update", "-qq")
             self.updated = True
-        self._apt("install", "-y", "-qq", "--download-only", *packages)
         folder = self.state / "var/cache/apt/archives"
         simulated = self._apt("install", "-s", "-y", *packages)
-        wanted = re.findall(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)", simulated, re.M)
+        wanted = [row for row in re.findall(r"^Inst (\S+) \((\S+) .*\[(\w+)\]\)", simulated, re.M)
+                  if not (without and without.match(row[0]))]
+        self._apt("download", "-qq", *(f"{name}={version}" for name, version, _ in wanted), cwd=folder)
         names = [f"{name}_{version.replace(':', '%3a')}_{arch}.deb" for name, version, arch in wanted]
         return sorted(folder / name for name in names)
 
