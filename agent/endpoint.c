@@ -34,7 +34,7 @@ static const struct cache_kind bazel_kind = {
 static bool is_required(const struct chooser *chooser, enum lane_promise promise)
 {
 	for (size_t i = 0; chooser->basis->options->require[i]; i++)
-		if (lane_promise_by_name(chooser->basis->options->require[i]) == promise)
+		if (lane_promise_by_name(chooser->basis->options->require[i]) & promise)
 			return true;
 	return chooser->basis->expect->require & promise;
 }

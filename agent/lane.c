@@ -22,9 +22,10 @@ static const struct {
 	enum lane_promise promise;
 	const char *name;
 } promise_names[] = {
-	{LANE_NIX, "nix"},       {LANE_KVM, "kvm"},     {LANE_GPU, "gpu"},
-	{LANE_DOCKER, "docker"}, {LANE_HEAVY, "heavy"}, {LANE_ATTIC, "attic"},
-	{LANE_BAZEL, "bazel"},
+	{LANE_NIX, "nix"},     {LANE_KVM, "kvm"},
+	{LANE_GPU, "gpu"},     {LANE_DOCKER, "docker"},
+	{LANE_HEAVY, "heavy"}, {LANE_ATTIC, "attic"},
+	{LANE_BAZEL, "bazel"}, {LANE_ATTIC_PUSH, "attic-push"},
 };
 #define PROMISE_COUNT (sizeof(promise_names) / sizeof(promise_names[0]))
 
@@ -38,10 +39,12 @@ const char *lane_promise_name(enum lane_promise promise)
 
 unsigned int lane_promise_by_name(const char *name)
 {
+	unsigned int promise = 0;
+
 	for (size_t i = 0; i < PROMISE_COUNT; i++)
 		if (strcmp(promise_names[i].name, name) == 0)
-			return promise_names[i].promise;
-	return 0;
+			promise = promise_names[i].promise;
+	return promise == LANE_ATTIC_PUSH ? LANE_ATTIC | LANE_ATTIC_PUSH : promise;
 }
 
 void lane_promise_names(unsigned int mask, struct strbuf *out)

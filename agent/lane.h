@@ -42,6 +42,7 @@ enum lane_promise {
 	LANE_HEAVY = 1u << 4, /* more memory than the contract's heavy_memory_bytes */
 	LANE_ATTIC = 1u << 8,
 	LANE_BAZEL = 1u << 9,
+	LANE_ATTIC_PUSH = 1u << 10, /* never a lane's own: required by a job alone */
 };
 
 struct lane {
@@ -87,7 +88,8 @@ const struct lane *lane_row(const struct contract *contract, const char *label);
 const char *lane_confidence_name(enum lane_confidence confidence);
 const char *lane_status_name(enum lane_status status);
 
-/* "nix", "kvm", … for a single bit; 0 for a name that is none. */
+/* "nix", "kvm", … for a single bit, and back: the bit of a name with what it includes (attic-push
+ * includes attic); 0 for a name that is none. */
 const char *lane_promise_name(enum lane_promise promise);
 unsigned int lane_promise_by_name(const char *name);
 

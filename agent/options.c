@@ -77,7 +77,7 @@ static const struct option_row rows[] = {
 	{"--bazel-home-rc", NULL, "SPINUP_BAZEL_HOME_RC", "also add the flags to ~/.bazelrc",
 	 WRITES | COMMAND_EXEC, OPTION_SWITCH, AT(is_bazel_home_rc), 0},
 	{"--require", "NAME", "SPINUP_REQUIRE",
-	 "a promise beyond the lane's (nix, attic, bazel, …); may be repeated", JOBS, OPTION_NAMES,
+	 "a promise beyond the lane's (nix, attic, attic-push, …); may be repeated", JOBS, OPTION_NAMES,
 	 AT(require), 0},
 	{"--all", NULL, "SPINUP_ALL", "also prove devices that the lane does not promise",
 	 COMMAND_DOCTOR | COMMAND_PLAN, OPTION_SWITCH, AT(is_all), 0},

@@ -36,6 +36,7 @@ static const struct output {
 	{"nix-version", OUTPUT_TEXT, FACT_NIX_VERSION},
 	{"determinate-version", OUTPUT_TEXT, FACT_NIX_DETERMINATE},
 	{"attic", OUTPUT_BOOLEAN, FACT_ATTIC_USABLE},
+	{"attic-push", OUTPUT_TEXT, FACT_ATTIC_PUSH},
 	{"bazel", OUTPUT_BOOLEAN, FACT_BAZEL_USABLE},
 	{"kvm", OUTPUT_BOOLEAN, FACT_KVM_USABLE},
 	{"gpu", OUTPUT_BOOLEAN, FACT_GPU_USABLE},

@@ -275,6 +275,7 @@ static void probe_server(const struct job *job, const struct url *url, const cha
 			 struct channel *channel)
 {
 	const struct endpoint *endpoint = &job->endpoints.attic;
+	const bool is_push_required = job->required & LANE_ATTIC_PUSH;
 	/* The public cache is read without a token, whatever the job has. */
 	const char *token = endpoint->is_public_read ? NULL : job->context.attic_token;
 	CLEANUP(resolver_release) struct resolver resolver = {0};
@@ -293,7 +294,8 @@ static void probe_server(const struct job *job, const struct url *url, const cha
 		.trusted_key = endpoint->public_key,
 		.retired_keys = job->contract.attic_retired_keys,
 		.has_token = token || url->password,
-		.is_push_wanted = job->options->is_attic_push_wanted && !endpoint->is_public_read,
+		.is_push_wanted = job->options->is_attic_push_wanted || is_push_required,
+		.is_push_required = is_push_required,
 		.now = time(NULL),
 	};
 
@@ -335,7 +337,7 @@ const struct probe probe_attic = {
 	.name = "attic",
 	.summary = "the Nix binary cache: reachable, itself, trusted, readable; pushes if wanted",
 	.argument = "[URL]",
-	.promise = LANE_ATTIC,
+	.promise = LANE_ATTIC | LANE_ATTIC_PUSH,
 	.sandbox = SANDBOX_NETWORK,
 	.plan = plan,
 	.run = run,

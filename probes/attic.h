@@ -44,7 +44,7 @@ struct attic_evidence {
 	const char *host;
 	const char *trusted_key;   /* NULL: none is known */
 	char *const *retired_keys; /* NULL-terminated; may be NULL */
-	bool has_token, is_push_wanted;
+	bool has_token, is_push_wanted, is_push_required;
 	int64_t now; /* seconds since the epoch */
 	/* what was seen */
 	enum resolve_outcome resolve;

@@ -299,22 +299,38 @@ static void judge_token(struct judge *judge)
 	judge_rights(judge);
 }
 
+/* What was answered where the right to push was not proven; the caller frees. */
+static char *unproven_push(const struct attic_evidence *evidence)
+{
+	const struct attic_answer *push = &evidence->push;
+
+	if (push->failure != HTTP_OK)
+		return mem_strdup(push->detail);
+	return mem_format("HTTP %ld, %s", push->status,
+			  evidence->has_token ? "with the token" : "there is no token");
+}
+
 static void judge_push(struct judge *judge)
 {
 	const struct attic_evidence *evidence = judge->evidence;
 	const struct attic_answer *push = &evidence->push;
-	const char *token = evidence->has_token ? "with the token" : "there is no token";
+	const bool is_answered = push->failure == HTTP_OK;
+	enum finding_id id = FINDING_ATTIC_PUSH_UNPROVEN;
+	CLEANUP_FREE char *detail = NULL;
 
 	if (!push->is_asked)
 		return;
-	if (push->failure != HTTP_OK)
-		note(judge, FINDING_ATTIC_PUSH_UNPROVEN, "%s", push->detail);
-	else if (push->status == 200)
+	if (is_answered && push->status == 200) {
 		note(judge, FINDING_ATTIC_PUSH_ALLOWED, "cache %s", evidence->cache);
-	else if (push->status == 401 || push->status == 403)
-		note(judge, FINDING_ATTIC_PUSH_DENIED, "HTTP %ld, %s", push->status, token);
-	else
-		note(judge, FINDING_ATTIC_PUSH_UNPROVEN, "HTTP %ld", push->status);
+		return;
+	}
+	if (evidence->is_push_required)
+		id = FINDING_ATTIC_PUSH_REQUIRED;
+	else if (is_answered && (push->status == 401 || push->status == 403))
+		id = FINDING_ATTIC_PUSH_DENIED;
+	detail = unproven_push(evidence);
+	/* Past note(): an error of pushing leaves the cache good for reading. */
+	(void)findings_add(judge->findings, id, "attic", judge->subject, detail);
 }
 
 /* ---- all of it */

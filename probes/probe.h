@@ -12,7 +12,7 @@ struct probe {
 	const char *name;             /* "attic"; the first segment of its facts */
 	const char *summary;          /* one line for help: what it proves */
 	const char *argument;         /* what `spinup probe NAME` takes: "[URL]" or NULL */
-	unsigned int promise;         /* enum lane_promise bit that it proves, or 0 */
+	unsigned int promise;         /* enum lane_promise bits that it proves */
 	enum sandbox_profile sandbox; /* entered by the runner before run() is called, unless … */
 	bool enters_sandbox_itself; /* … it opens something first and then calls channel_lock() */
 

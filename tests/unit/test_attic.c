@@ -316,15 +316,20 @@ static void tokens_are_judged(void **state)
 static void pushes_are_proven(void **state)
 {
 	static const struct {
+		bool is_required;
 		enum http_failure failure;
 		long status;
 		const char *ids;
 	} rows[] = {
-		{HTTP_OK, 200, "attic-push-allowed attic-ready"},
-		{HTTP_OK, 401, "attic-push-denied attic-ready"},
-		{HTTP_OK, 403, "attic-push-denied attic-ready"},
-		{HTTP_OK, 500, "attic-push-unproven attic-ready"},
-		{HTTP_RESPONSE_TIMEOUT, 0, "attic-push-unproven attic-ready"},
+		{false, HTTP_OK, 200, "attic-push-allowed attic-ready"},
+		{false, HTTP_OK, 401, "attic-push-denied attic-ready"},
+		{false, HTTP_OK, 403, "attic-push-denied attic-ready"},
+		{false, HTTP_OK, 500, "attic-push-unproven attic-ready"},
+		{false, HTTP_RESPONSE_TIMEOUT, 0, "attic-push-unproven attic-ready"},
+		{true, HTTP_OK, 200, "attic-push-allowed attic-ready"},
+		{true, HTTP_OK, 401, "attic-push-required attic-ready"},
+		{true, HTTP_OK, 500, "attic-push-required attic-ready"},
+		{true, HTTP_RESPONSE_TIMEOUT, 0, "attic-push-required attic-ready"},
 	};
 
 	(void)state;
@@ -332,6 +337,7 @@ static void pushes_are_proven(void **state)
 		struct attic_evidence evidence = healthy();
 
 		evidence.is_push_wanted = true;
+		evidence.is_push_required = rows[i].is_required;
 		evidence.push = (struct attic_answer){true, rows[i].failure, rows[i].status, "why"};
 		assert_judged(&evidence, rows[i].ids, true);
 	}
