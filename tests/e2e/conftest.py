@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 
+import go_programs  # noqa: E402  pylint: disable=wrong-import-position,import-error
 from lab import Lab, missing  # noqa: E402  pylint: disable=wrong-import-position,import-error
 from places import SPINUP, LabError  # noqa: E402  pylint: disable=wrong-import-position,import-error
 
@@ -40,3 +41,12 @@ def spinup():
     if not SPINUP.exists():
         skip("build/spinup (./build.sh)")
     return SPINUP
+
+
+@pytest.fixture(scope="session")
+def engine():
+    """act, which runs workflows: see tests/lab/act.py."""
+    try:
+        return go_programs.make("act")
+    except LabError as failure:
+        skip(str(failure))
