@@ -125,6 +125,12 @@ read_release() {
 	esac
 }
 
+# The steps after this one may ask the same agent once more.
+become() {
+	[ -z "${GITHUB_OUTPUT-}" ] || printf 'agent-path=%s\n' "$1" >>"$GITHUB_OUTPUT"
+	exec "$1" run
+}
+
 # ---- a binary in the runner's image
 
 # Whether version $1 is at least $2.
@@ -176,7 +182,7 @@ use_baked() {
 		elif ! is_at_least "$found" "$min_agent"; then
 			pass_over "$place is not used: it is spinup $found, and this action needs $min_agent or newer"
 		else
-			exec "$program" run
+			become "$program"
 		fi
 	done
 }
@@ -222,7 +228,7 @@ use_copy() {
 		return 1
 	fi
 	ask_version "$copy" || die "${reasons}$copy is the right spinup, but it cannot be run: may files in RUNNER_TEMP be executed?"
-	exec "$copy" run
+	become "$copy"
 }
 
 use_tool_cache() {
@@ -235,7 +241,7 @@ use_tool_cache() {
 # Runs a command that a signal ends together with us (the shell alone would leave it behind) and that
 # writes no file larger than a release can be; what it complains about is kept.
 bounded() {
-	(ulimit -f $((max_mebibytes * 2048)) && exec "$@") </dev/null >/dev/null 2>"$private/words" &
+	(trap '' XFSZ && ulimit -f $((max_mebibytes * 2048)) && exec "$@") </dev/null >/dev/null 2>"$private/words" &
 	child=$!
 	trap 'kill "$child"; remove_private; exit 130' INT
 	trap 'kill "$child"; remove_private; exit 143' TERM HUP
