@@ -8,12 +8,14 @@ and CPU time and the largest process inside the pod, so that the lab's own entry
 import argparse
 import os
 import pathlib
+import re
 import statistics
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 
+import act  # noqa: E402
 import kvm_verdicts  # noqa: E402
 import vulkan_images  # noqa: E402
 from lab import Lab  # noqa: E402
@@ -35,6 +37,9 @@ STEPS = {
     "outputs": "echo \"ATTIC_SERVER=http://" + ATTIC + "\" >> \"$GITHUB_ENV\"",
 }
 CHAIN = "".join(f"bash --noprofile --norc -e -o pipefail /bench/{name}.sh || true\n" for name in STEPS)
+COMMAND = "exit 0"  # a user's, that costs nothing
+# The action's steps as a runner starts them, one shell each.
+ACTION = "".join(f"sh -e /bench/{name}.sh\n" for name in ("agent", "command"))
 
 
 class Figures:
@@ -98,6 +103,28 @@ def healthy(lab, rounds):
         }, env))
 
 
+def action_step(name):
+    """The script of nix-job's step that starts NAME.sh."""
+    text = (ROOT / "actions/nix-job/action.yml").read_text()
+    return re.search(rf"^ +run: (.*/{name}\.sh\b.*)$", text, re.M)[1] + "\n"
+
+
+def action(lab, rounds):
+    """From the action's first line to the user's command, beside today's chain and the same command."""
+    more = {**act.downloaded(), "/bench/agent.sh": action_step("agent"), "/bench/command.sh": action_step("command"),
+            "/bench/action.sh": ACTION, "/bench/user.sh": COMMAND + "\n",
+            "/bench/today.sh": CHAIN + "bash --noprofile --norc -e -o pipefail /bench/user.sh\n"}
+    pod, env = bench_pod(lab)
+    with pod:
+        pod.place(more)
+        env = {**env, "GITHUB_ACTION_PATH": f"{act.DOWNLOADED}/actions/nix-job", "WITH_COMMAND": COMMAND}
+        report("to a command, on a warm lane", side_by_side(pod, rounds, 10, {
+            "nix-job: two steps": ["sh", "/bench/action.sh"],
+            "today: five shell steps and it": ["bash", "/bench/today.sh"],
+            "spinup run (of the first row)": ["spinup", "run"],
+        }, env))
+
+
 def black_holed(lab, _rounds):
     """Both endpoints swallow every packet; then no name server answers."""
     pod, env = bench_pod(lab, down="attic=blackhole,bazel=blackhole")
@@ -153,7 +180,7 @@ def vulkan(lab, rounds):
             report(f"Vulkan, {image}, cold", {name: Figures(rows) for name, rows in cold.items()})
 
 
-COMPARISONS = {"lane": [healthy, black_holed, https], "devices": [kvm_verdicts.compare, vulkan]}
+COMPARISONS = {"lane": [healthy, black_holed, https], "action": [action], "devices": [kvm_verdicts.compare, vulkan]}
 
 
 def main():
