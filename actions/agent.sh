@@ -251,9 +251,16 @@ bounded() {
 	return $status
 }
 
+# The line with the cause out of what a command complained about; wget's end in what it does about it.
 last_words() {
-	words=$(grep -v '^[[:space:]]*$' "$private/words" | tail -n 1)
-	printf '%s' "${words:-it ended with status $status and without a word}"
+	words=$(grep '^curl: (' "$private/words" ||
+		sed 's/[[:space:]]*Retrying\.$//; /^[[:space:]]*$/d' "$private/words") || words=
+	words=${words##*"$line_feed"}
+	case $words in
+	'') words="it ended with status $status and without a word" ;;
+	*" $no_proxy_at"*) words='it leads to http, where nothing is fetched from' ;;
+	esac
+	printf '%s' "${words%.}"
 }
 
 # The digest is what protects; https alone, on redirects too, keeps others from reading along.
@@ -264,10 +271,11 @@ with_curl() {
 }
 
 # Only a proxy that does not exist keeps GNU Wget from following a redirect to http.
+no_proxy_at=127.0.0.1:1
 with_wget() {
 	set -- wget -t 3 -T $connect_seconds -O "$copy" "$1"
 	case $(wget --version 2>&1) in
-	GNU*) set -- env -u no_proxy -u NO_PROXY http_proxy=http://127.0.0.1:1/ "$@" ;;
+	GNU*) set -- env -u no_proxy -u NO_PROXY http_proxy=http://$no_proxy_at/ "$@" ;;
 	esac
 	! command -v timeout >/dev/null || set -- timeout $download_seconds "$@"
 	bounded "$@"

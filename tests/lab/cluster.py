@@ -17,7 +17,7 @@ import dns
 import faults
 import nameserver
 import topology
-from topology import ADDRESS6, BAZEL, BLACKHOLE, CACHES, GATEWAY, NETWORK, SERVERS, STORAGE
+from topology import ADDRESS6, BAZEL, BLACKHOLE, CACHES, DOWNLOADS, GATEWAY, NETWORK, SERVERS, STORAGE
 from topology import fault_address as address
 
 BAZEL_USER, BAZEL_PASSWORD = "job", "lab-password"
@@ -56,7 +56,8 @@ def nginx_configuration(where, cache, certificates, key):
     for mark, value in {
             "RUN": where, "CACHE": cache, "TLS": certificates, "MAIN": main, "STORAGE": STORAGE,
             "ATTIC": SERVERS[topology.ATTIC], "ATTIC6": ADDRESS6,
-            "PUBLIC": SERVERS[topology.PUBLIC_ATTIC], "STORAGE_ADDRESS": SERVERS[STORAGE], "SERVERS": tls}.items():
+            "PUBLIC": SERVERS[topology.PUBLIC_ATTIC], "STORAGE_ADDRESS": SERVERS[STORAGE],
+            "DOWNLOADS": SERVERS[DOWNLOADS], "SERVERS": tls}.items():
         text = text.replace(f"@{mark}@", str(value))
     return text
 

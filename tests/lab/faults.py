@@ -42,10 +42,12 @@ async def serve(options, ready):
     faults_http.LOG.append(open(f"{options['run']}/faults.log", "a", encoding="utf-8"))
     kept = []
     table = {**faults_http.FAULTS, **faults_attic.faults(options), **faults_grpc.faults(), **proxies.FAULTS}
+    tls = _tls(options["certificates"])
     for name, (ports, handler) in table.items():
-        tls = _tls(options["certificates"]) if name == "tls-alert" else None
-        for port in ports:
-            kept.append(await asyncio.start_server(_connection(name, handler), fault_address(name), port, ssl=tls))
+        listening = [(port, tls if name == "tls-alert" else None) for port in ports]
+        listening += [(443, tls)] if ports == faults_http.HTTP_PORTS else []
+        for port, wrapped in listening:
+            kept.append(await asyncio.start_server(_connection(name, handler), fault_address(name), port, ssl=wrapped))
     ready()
     await asyncio.Event().wait()
     return kept

@@ -13,7 +13,7 @@ from places import BOX, BUILD, HERE, MOUNT_POINT, LabError, build_lock, digest
 
 SUITE = "trixie"
 BASE_PACKAGES = ["base-files", "bash", "dash", "coreutils", "grep", "sed", "findutils", "util-linux", "tar",
-                 "ca-certificates", "curl", "libc-bin", "openssl", "sudo", "libpam-modules", "procps"]
+                 "ca-certificates", "curl", "wget", "libc-bin", "openssl", "sudo", "libpam-modules", "procps"]
 DISTRO_PACKAGES = ["nix-bin", "patchelf"]
 
 # image: its layers, the uppermost first

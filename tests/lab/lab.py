@@ -118,6 +118,13 @@ class Lab:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             return stream.read()
 
+    def offer(self, name, content):
+        """Serves a file; returns its address without its name (https://…)."""
+        folder = Path(f"/proc/{self.pid}/root{MOUNT_POINT}/downloads")
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+        return f"https://{topology.DOWNLOADS}"
+
     def nameserver(self, down):
         """The address of a dnsmasq for which some endpoints or hosts lead elsewhere: see `down` of pod()."""
         down = parse_down(down) if isinstance(down, str) else down or {}

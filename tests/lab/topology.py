@@ -18,6 +18,7 @@ ATTIC = f"attic.{CACHES}"
 BAZEL = f"bazel-cache.{CACHES}"
 PUBLIC_ATTIC = "nix-cache.tinyland.dev"
 STORAGE = f"attic-minio-hl.{CACHES}"
+DOWNLOADS = f"downloads.{CACHES}"
 
 SERVERS = {
     ATTIC: "10.43.0.20",
@@ -27,6 +28,7 @@ SERVERS = {
     f"bazel-mtls.{CACHES}": "10.43.0.24",
     PUBLIC_ATTIC: "10.43.0.25",
     STORAGE: "10.43.0.26",
+    DOWNLOADS: "10.43.0.27",
     f"refused.{CACHES}": REFUSED,
     f"blackhole.{CACHES}": BLACKHOLE,
     f"attic-api.{CACHES}": "10.43.0.20",  # the name resolves, but only port 80 answers: the field's :8080 trap
