@@ -18,6 +18,7 @@ max_mebibytes=32
 
 release_file=${0%/*}/release.json
 private=
+child=
 reasons=
 line_feed='
 '
@@ -45,7 +46,20 @@ die() {
 	exit $status
 }
 
+# What the workflow says wrong fails the job in any mode, as with the agent itself.
+die_of_usage() {
+	printf '::error title=spinup%%3A usage::%s\n' "$(cleaned "$1")"
+	exit 2
+}
+
 remove_private() { [ -z "$private" ] || rm -rf "$private"; }
+
+# Ends as a signal would end us, and leaves nothing behind.
+stop() {
+	[ -z "$child" ] || kill "$child"
+	remove_private
+	exit "$1"
+}
 
 # ---- what is given
 
@@ -55,10 +69,14 @@ take_inputs() {
 		unset "WITH_$name"
 		[ -z "$value" ] || export "SPINUP_$name=$value"
 	done
-	if [ "${WITH_REQUIRE_CACHE_PUSH-}" = true ]; then
+	case ${WITH_REQUIRE_CACHE_PUSH-} in
+	'' | false) ;;
+	true)
 		export SPINUP_ATTIC_PUSH=true
 		export SPINUP_REQUIRE="${SPINUP_REQUIRE:+$SPINUP_REQUIRE,}attic-push"
-	fi
+		;;
+	*) die_of_usage "require-cache-push is neither true nor false: '$WITH_REQUIRE_CACHE_PUSH'" ;;
+	esac
 	unset WITH_REQUIRE_CACHE_PUSH
 }
 
@@ -127,7 +145,7 @@ read_release() {
 
 # The steps after this one may ask the same agent once more.
 become() {
-	[ -z "${GITHUB_OUTPUT-}" ] || printf 'agent-path=%s\n' "$1" >>"$GITHUB_OUTPUT"
+	[ ! -w "${GITHUB_OUTPUT-}" ] || printf 'agent-path=%s\n' "$1" >>"$GITHUB_OUTPUT"
 	exec "$1" run
 }
 
@@ -202,6 +220,8 @@ prepare_copy() {
 		die "${reasons}A download cannot be checked here: there is neither sha256sum, shasum nor openssl. $bake_it"
 	private=$(mktemp -d "${RUNNER_TEMP:-/tmp}/spinup-action.XXXXXX" 2>&1) ||
 		{ why=$private private='' && die "${reasons}No private directory can be made in RUNNER_TEMP: $why"; }
+	trap 'stop 130' INT
+	trap 'stop 143' TERM HUP
 	copy=$private/spinup
 }
 
@@ -238,16 +258,14 @@ use_tool_cache() {
 	use_copy || pass_over "$cached is not used: $why"
 }
 
-# Runs a command that a signal ends together with us (the shell alone would leave it behind) and that
-# writes no file larger than a release can be; what it complains about is kept.
+# Runs a command in the background, as a shell that waits for one in the foreground obeys no signal
+# meanwhile. It writes no file larger than a release can be; what it complains about is kept.
 bounded() {
 	(trap '' XFSZ && ulimit -f $((max_mebibytes * 2048)) && exec "$@") </dev/null >/dev/null 2>"$private/words" &
 	child=$!
-	trap 'kill "$child"; remove_private; exit 130' INT
-	trap 'kill "$child"; remove_private; exit 143' TERM HUP
 	status=0
 	wait "$child" || status=$?
-	trap - INT TERM HUP
+	child=
 	return $status
 }
 

@@ -4,11 +4,15 @@ the step's own script and environment out of action.yml, the image's sh."""
 
 import hashlib
 import json
+import os
 import re
+import subprocess
+import time
+from pathlib import Path
 
 import yaml
 from places import REPOSITORY
-from runner_files import TEMP, WORK
+from runner_files import TEMP, WORK, WORKSPACE, RunnerFiles
 from visit import File, Folder, Link
 
 ACTIONS = REPOSITORY / "actions"
@@ -96,3 +100,51 @@ class Step:
         """Runs it in a fresh pod (without Nix unless told); Lab.exec's arguments."""
         return lab.exec(self.argv, user=user, runner=True, env=self.environment(env), collect=collect,
                         files={**self.files(), **(files or {})}, **{"image": "bare", "timeout": 30, **place})
+
+    def start(self, pod, *, user="runner", env=None):
+        """Starts it in a pod that was made with its files, and goes on."""
+        runner = RunnerFiles(user)
+        pod.place(runner.files())
+        words = pod.command(self.argv, user=user, cwd=WORKSPACE)
+        env = pod.environment(user, {**runner.environment(pod.hostname), **self.environment(env)})
+        return Started(pod, subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                             stderr=subprocess.STDOUT, text=True))
+
+
+def processes():
+    """In a pod: {pid: words of the command line}."""
+    found = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            try:
+                found[int(path.name)] = path.joinpath("cmdline").read_bytes().decode().split("\0")[:-1]
+            except OSError:
+                pass
+    return found
+
+
+class Started:
+    """A step that runs: what the runner sees of it, and may do to it."""
+
+    def __init__(self, pod, box):
+        self.pod, self.box = pod, box
+
+    def until(self, is_so, limit_s=10):
+        """Waits until something is so of the pod's processes; returns them."""
+        end = time.monotonic() + limit_s
+        while not is_so(found := self.pod.visit(processes)):
+            assert time.monotonic() < end, found
+            time.sleep(0.01)
+        return found
+
+    def child(self):
+        """The direct child of the runner: the only process that it signals."""
+        with open(f"/proc/{self.box.pid}/task/{self.box.pid}/children", encoding="ascii") as children:
+            return int(children.read().split()[0])
+
+    def cancel(self, number):
+        """The exit status, what was printed, and the seconds that it took."""
+        begun = time.monotonic()
+        os.kill(self.child(), number)
+        output = self.box.communicate(timeout=10)[0]
+        return self.box.returncode, output, time.monotonic() - begun
