@@ -14,10 +14,11 @@ NO_BASH = {"/usr/bin/bash": None}
 OURS = ("ATTIC_", "BAZEL_", "NIX_", "SPINUP_")
 
 
-def workflow(*steps, label=act.LABEL, **job):
-    """The text of a workflow with one job; JSON is YAML, and quotes whatever a test puts in."""
-    return json.dumps({"on": "push", "jobs": {"build": {
-        "runs-on": label, "steps": [{"uses": "actions/checkout@v4"}, *steps], **job}}})
+def workflow(*steps, label=act.LABEL, **keys):
+    """The text of a workflow with one job, keys being more of the job's; JSON is YAML, and quotes whatever a test
+    puts in."""
+    return json.dumps({"on": ["push", "pull_request"], "jobs": {"build": {
+        "runs-on": label, "steps": [{"uses": "actions/checkout@v4"}, *steps], **keys}}})
 
 
 def use(action, step="spinup", **inputs):
@@ -43,11 +44,11 @@ def exists(pod, name):
     return pod.read(f"{LEFT}/{name}")[f"{LEFT}/{name}"] is not None
 
 
-def job(lab, *steps, label=act.LABEL, secrets=None, env=None, user="trusted", job_keys=None, **kind):
-    """Runs one job on a fresh runner; returns (Job, the environment that look() saw)."""
+def job(lab, *steps, keys=None, how=None, label=act.LABEL, user="trusted", **kind):
+    """Runs one job on a fresh runner; returns (Job, the environment that look() saw). keys are more of the job's,
+    how is more of act.run's, kind act.pod's."""
     with act.pod(lab, user=user, **kind) as pod:
-        done = act.run(pod, workflow(*steps, label=label, **(job_keys or {})), label=label, secrets=secrets,
-                       env=env, user=user)
+        done = act.run(pod, workflow(*steps, label=label, **(keys or {})), label=label, user=user, **(how or {}))
         return done, left(pod)
 
 

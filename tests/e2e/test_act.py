@@ -122,6 +122,66 @@ def test_the_command_runs_in_the_checkout(lab):
         assert ours(seen)["ATTIC_SERVER"] == ATTIC
 
 
+def test_twice_in_a_job_is_once(lab):
+    """The second use sees what the first one wrote, and changes nothing."""
+    with act.pod(lab) as pod:
+        act.run(pod, workflow(use("setup-flywheel"), look("once"), use("nix-job", "again"), look("twice"))).check()
+        once, twice = left(pod, "once"), left(pod, "twice")
+        assert ours(once) == ours(twice)
+        assert twice["PATH"].count("/nix/var/nix/profiles/default/bin") <= 2  # act repeats what is added twice
+
+
+def test_inside_a_composite_action_of_the_repository(lab):
+    """A repository wraps the action in one of its own; its outputs and environment come through."""
+    inner = json.dumps({"name": "ours", "description": "a wrapper", "outputs": {
+        "lane": {"description": "the lane", "value": "${{ steps.spinup.outputs.lane }}"}}, "runs": {
+            "using": "composite", "steps": [use("nix-job", command=f"env -0 >{LEFT}/command"), look("inner")]}})
+    with act.pod(lab, files={f"{act.CHECKOUT}/.github/actions/ours/action.yml": inner}) as pod:
+        steps = {"id": "ours", "uses": "./.github/actions/ours"}, look(LANE="${{ steps.ours.outputs.lane }}")
+        act.run(pod, workflow(*steps)).check()
+        seen = left(pod)
+        assert seen["LANE"] == "tinyland-nix"
+        assert ours(seen) == ours(left(pod, "inner")) and ours(seen)["ATTIC_SERVER"] == ATTIC
+        assert left(pod, "command")["NIX_CONFIG"] == seen["NIX_CONFIG"]
+
+
+def test_another_job_uses_the_outputs(lab):
+    """By needs, as a job that decides on a lane's proof does."""
+    outputs = {"lane": "${{ steps.spinup.outputs.lane }}", "attic": "${{ steps.spinup.outputs.attic }}"}
+    text = json.dumps({"on": "push", "jobs": {
+        "prove": {"runs-on": act.LABEL, "outputs": outputs, "steps": [use("setup-flywheel")]},
+        "build": {"runs-on": act.LABEL, "needs": "prove", "if": "needs.prove.outputs.attic == 'true'",
+                  "steps": [look(LANE="${{ needs.prove.outputs.lane }}")]}}})
+    with act.pod(lab) as pod:
+        act.run(pod, text).check()
+        assert left(pod)["LANE"] == "tinyland-nix" and ours(left(pod)) == {}
+
+
+# where a label is given: (inputs, the pod's environment, keys of the job, the lane)
+LABELS = {
+    "pod": ({}, {"SPINUP_LABEL": "tinyland-nix-heavy"}, {}, "tinyland-nix-heavy"),
+    "scale set": ({}, {"SPINUP_SCALE_SET": "tinyland-nix-heavy"}, {}, "tinyland-nix-heavy"),
+    "matrix": ({"label": "${{ matrix.lane }}"}, {}, {"strategy": {"matrix": {"lane": ["acme-nix"]}}}, "acme-nix"),
+    "input": ({"label": "acme-nix"}, {"SPINUP_LABEL": "tinyland-nix"}, {}, "acme-nix"),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_where_the_label_comes_from(lab, name):
+    """An input that is not given hides nothing that the runner's pod says; one that is given wins."""
+    inputs, env, keys, lane = LABELS[name]
+    done, seen = job(lab, use("setup-flywheel", mode="warn", **inputs), look(), keys=keys, how={"env": env})
+    assert done.rc == 0 and ours(seen)["SPINUP_LANE"] == lane, str(done)
+
+
+def test_a_user_whom_the_daemon_does_not_trust(lab):
+    """The job works, without a substituter that the daemon would ignore, and says what an administrator adds."""
+    done, seen = job(lab, use("nix-job", command="nix --version"), look(), user="runner")
+    done.check()
+    assert "extra-substituters" not in seen["NIX_CONFIG"] and "trusted-substituters" in done.summary
+    assert "nix (Nix) 2.26.3" in done.log
+
+
 # ---- how strict a job is
 
 EXPECTS_MORE = json.dumps({"toolchain": {"nix": ">=2.30"}})

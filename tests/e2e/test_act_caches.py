@@ -16,8 +16,8 @@ def test_another_pool_gets_no_cluster_endpoints(lab):
     done, seen = job(lab, use("nix-job"), look(), **OTHER_POOL)
     done.check()
     assert not {"ATTIC_SERVER", "BAZEL_REMOTE_CACHE"} & set(seen) and "extra-substituters" not in seen["NIX_CONFIG"]
-    done, seen = job(lab, use("nix-job"), look(), env={"ATTIC_SERVER": ATTIC, "BAZEL_REMOTE_CACHE": BAZEL},
-                     **OTHER_POOL)
+    injected = {"ATTIC_SERVER": ATTIC, "BAZEL_REMOTE_CACHE": BAZEL}
+    done, seen = job(lab, use("nix-job"), look(), how={"env": injected}, **OTHER_POOL)
     assert (seen["ATTIC_SERVER"], seen["BAZEL_REMOTE_CACHE"]) == (ATTIC, BAZEL)
 
 
@@ -36,7 +36,7 @@ def test_reading_the_public_cache(lab, name):
     inputs, secrets, is_read = PUBLIC_READS[name]
     secrets = {key: lab.tokens[value] for key, value in secrets.items()}
     env = {key: f"${{{{ secrets.{key} }}}}" for key in secrets}
-    done, seen = job(lab, use("nix-job", **inputs), look(), secrets=secrets, job_keys={"env": env}, **OTHER_POOL)
+    done, seen = job(lab, use("nix-job", **inputs), look(), how={"secrets": secrets}, keys={"env": env}, **OTHER_POOL)
     done.check()
     config = seen.get("NIX_CONFIG", "")
     assert seen.get("ATTIC_SERVER", "") == ""
@@ -75,8 +75,37 @@ def test_a_secret_in_nix_config_is_not_written_where_nothing_masks(lab):
     """act is no runner: a mask would be the leak, and a value in GITHUB_ENV is shown. So it stays out."""
     secret = "ghp_Uq7Zr3xS0mKc5tVbNw1y"
     text = "access-tokens = github.com=${{ secrets.GH }}"
-    done, seen = job(lab, use("nix-job"), look(), secrets={"GH": secret}, job_keys={"env": {"NIX_CONFIG": text}})
+    done, seen = job(lab, use("nix-job"), look(), how={"secrets": {"GH": secret}}, keys={"env": {"NIX_CONFIG": text}})
     done.check()
     assert "secret-left-out" in done.summary and secret in seen["NIX_CONFIG"]
     assert_hidden(done, {"GH": secret})
     assert not done.commands("add-mask")
+
+
+def pull_request(repository):
+    """What GitHub tells of a pull request from a branch of this repository."""
+    return {"number": 7, "pull_request": {
+        "number": 7, "head": {"ref": "topic", "sha": act.COMMIT, "repo": {"full_name": repository, "fork": True}},
+        "base": {"ref": "main", "sha": act.COMMIT, "repo": {"full_name": "tinyland-inc/app"}}},
+            "repository": {"full_name": "tinyland-inc/app"}}
+
+
+# name: (inputs, act.run's arguments, whether Bazel may upload)
+UPLOADS = {
+    "push": ({"bazel-upload": "true"}, {}, True),
+    "push, not asked for": ({}, {}, False),
+    "own branch": ({"bazel-upload": "true"}, {"event": "pull_request", "payload": pull_request("tinyland-inc/app")},
+                   True),
+    "fork": ({"bazel-upload": "true"}, {"event": "pull_request", "payload": pull_request("stranger/app")}, False),
+}
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+def test_who_may_upload_to_the_bazel_cache(lab, name):
+    """Never a pull request from another repository, whatever its workflow asks for."""
+    inputs, how, may_upload = UPLOADS[name]
+    keep = {"shell": "sh", "run": f'cp "$SPINUP_BAZELRC_PATH" {LEFT}/rc'}
+    with act.pod(lab) as pod:
+        act.run(pod, workflow(use("setup-flywheel", **inputs), keep), **how).check()
+        text = pod.read(f"{LEFT}/rc")[f"{LEFT}/rc"]
+        assert ("--remote_upload_local_results=true" in text) == may_upload, text

@@ -106,7 +106,7 @@ def until(pod, is_so, limit_s=10):
 def test_a_cancelled_command_leaves_no_process(lab, number, bash):
     """Neither the command nor what it started, and no step goes on."""
     command = f"sleep 1000 & sleep 1001 | sleep 1002; touch {LEFT}/after"
-    with act.pod(lab, files={} if bash == "bash" else NO_BASH) as pod:
+    with act.pod(lab, terminal=True, files={} if bash == "bash" else NO_BASH) as pod:
         before = set(pod.visit(processes))
         running = act.Running(pod, workflow(use("nix-job", command=command), look(condition="success()")))
         until(pod, lambda found: sum("sleep" in line for line in found.values()) >= 3)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Zlib
 """Workflows run by act (nektos/act, a real Actions engine) in a pod of the lab, as its host is a runner.
 
-What act does otherwise than actions/runner: ACT=true and no masks, a step's outputs are a terminal, RUNNER_TEMP and
-the workspace are folders of one run, a cancelled step gets SIGKILL at once."""
+What act does otherwise than actions/runner: ACT=true, no RUNNER_TRACKING_ID and no masks, RUNNER_TEMP and the
+workspace are folders of one run, a cancelled step gets SIGKILL at once."""
 
 import json
 import os
@@ -25,6 +25,7 @@ BIN = "/opt/go"
 HOME = "/home/act"
 CHECKOUT = f"{HOME}/app"
 WORKFLOW = f"{CHECKOUT}/.github/workflows/test.yml"
+EVENT = f"{HOME}/event.json"
 LEFT = f"{HOME}/left"  # where a workflow leaves what a test reads; act removes all its own
 DOWNLOADED = "/opt/downloaded"
 LABEL = "tinyland-nix"
@@ -89,20 +90,25 @@ def downloaded():
             for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def pod(lab, *, user="trusted", files=None, actions=None, **kind):
-    """A pod that is a runner with act; actions replaces or adds files of the downloaded repository."""
+def pod(lab, *, user="trusted", files=None, actions=None, terminal=False, **kind):
+    """A pod that is a runner with act; actions replaces or adds files of the downloaded repository. On a terminal
+    (act's own way) a failing step loses the end of its output now and then, and a cancelled one's orphans get
+    SIGHUP; without one its output is a pipe, as a runner's is."""
     go_programs.make("act")
     home = [HOME, CHECKOUT, f"{CHECKOUT}/.github", f"{CHECKOUT}/.github/workflows", LEFT]
     placed = {
         **{path: Folder(owner=user) for path in home}, f"{HOME}/.config/act/actrc": "",
         **{f"{CHECKOUT}/.git/{name}": text for name, text in GIT.items()}, **downloaded(),
         **{f"{DOWNLOADED}/{name}": text for name, text in (actions or {}).items()}, **(files or {})}
-    return lab.pod(files=placed, binds=[f"{GO_PROGRAMS}:{BIN}"], **{"image": "determinate", **kind})
+    made = lab.pod(files=placed, binds=[f"{GO_PROGRAMS}:{BIN}"], **{"image": "determinate", **kind})
+    if not terminal:
+        made.visit(os.chmod, "/dev/pts/ptmx", 0o600)  # the daemon's builders go on having theirs
+    return made
 
 
-def command(label, secrets):
+def command(label, secrets, event):
     """act's command line. Nothing of it asks the network, and nothing hides a secret that a step shows."""
-    words = [f"{BIN}/act", "push", "--json", "--directory", CHECKOUT, "--workflows", WORKFLOW,
+    words = [f"{BIN}/act", event, "--eventpath", EVENT, "--json", "--directory", CHECKOUT, "--workflows", WORKFLOW,
              "--platform", f"{label}=-self-hosted", "--local-repository", f"{ACTION}@{REF}={DOWNLOADED}",
              "--action-offline-mode", "--action-cache-path", f"{HOME}/cache", "--no-cache-server",
              "--container-daemon-socket", "-", "--insecure-secrets"]
@@ -131,12 +137,13 @@ def read_events(text):
 class Running:
     """A run of act that has begun; see run() for the arguments."""
 
-    def __init__(self, made, workflow, *, user="trusted", label=LABEL, env=None, secrets=None):
-        made.place({WORKFLOW: File(workflow, owner=user)})
+    def __init__(self, made, workflow, *, user="trusted", label=LABEL, env=None, secrets=None, event="push",
+                 payload=None):
+        made.place({WORKFLOW: File(workflow, owner=user), EVENT: File(json.dumps(payload or {}), owner=user)})
         self.begun = time.monotonic()
         self.outputs = tempfile.TemporaryFile(), tempfile.TemporaryFile()
         self.box = subprocess.Popen(
-            made.command(command(label, secrets or {}), user=user, cwd=CHECKOUT), stdin=subprocess.DEVNULL,
+            made.command(command(label, secrets or {}, event), user=user, cwd=CHECKOUT), stdin=subprocess.DEVNULL,
             stdout=self.outputs[0], stderr=self.outputs[1], start_new_session=True,
             env=made.environment(user, environment(made, env, secrets)))
 
@@ -165,5 +172,6 @@ def run(made, workflow, **how):
 
     user, label  the runner's user, and the label that its jobs' runs-on has
     env          more of the runner's environment; secrets: the repository's, by name
+    event        its name; payload: what GitHub tells of it
     """
     return Running(made, workflow, **how).wait()
