@@ -97,7 +97,7 @@ cmd_bench() {
 	exec "$(find_python)" tests/bench/bench.py "$@"
 }
 
-#: lint [CHECK...]  aarch64, cppcheck, format, layers, shellcheck, tidy (all of them, or those named)
+#: lint [CHECK...]  aarch64, actions, cppcheck, format, layers, shellcheck, tidy (all of them, or those named)
 cmd_lint() {
 	local check failed=() checks=("$@")
 	need lint
@@ -130,7 +130,7 @@ cmd_fuzz() {
 	done
 }
 
-#: dist  pack the built binary, licences and bill of materials into build/dist, the same bytes each time
+#: dist  put a release into build/dist, the same bytes each time: archive, binary, release.json
 cmd_dist() {
 	local name time tree=build/dist/tree
 	cmd_build
@@ -143,7 +143,9 @@ cmd_dist() {
 	tar -C "$tree" --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner \
 		--mode=go-w -cf - "$name" | gzip -9n >"build/dist/$name.tar.gz"
 	rm -rf "$tree"
-	(cd build/dist && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")
+	install -m 755 build/spinup "build/dist/$name"
+	(cd build/dist && sha256sum "$name" "$name.tar.gz" | tee "$name.sha256")
+	release_json >build/dist/release.json
 }
 
 #: set-up [GROUP...]  install what is missing: build, dev, lint, test, bench (default: all)
@@ -169,6 +171,21 @@ cmd_help() {
 }
 
 # ---- what the commands share
+
+# What actions/release.json says once this release is published. The other machine's binary counts where it
+# lies in build/dist too: `dist` on that machine made it.
+release_json() {
+	local repository=https://github.com/tinyland-inc/spinup min_agent arch
+	min_agent=$(sed -n 's/^  "min_agent": "\(.*\)",$/\1/p' actions/release.json)
+	printf '{\n  "version": "%s",\n  "min_agent": "%s",\n' "$(version)" "$min_agent"
+	printf '  "url": "%s/releases/download/v%s",\n  "sha256": {\n' "$repository" "$(version)"
+	for arch in x86_64 aarch64; do
+		printf '    "%s": "%s"%s\n' $arch "$(dist_digest $arch)" "$([ $arch = aarch64 ] || echo ,)"
+	done
+	printf '  }\n}\n'
+}
+
+dist_digest() { sha256sum "build/dist/spinup-$(version)-$1-linux" 2>/dev/null | cut -d' ' -f1; }
 
 version() { sed -n 's/^#define SPINUP_VERSION "\(.*\)"/\1/p' agent/version.h; }
 
@@ -260,7 +277,7 @@ group_packages() {
 	dev) echo gcc libc6-dev make clang "$(clang_runtime)" libcurl4-openssl-dev libssl-dev libarchive-dev \
 		libcjson-dev libseccomp-dev libcmocka-dev ;;
 	lint) group_packages dev; echo clang-tidy clang-format cppcheck shellcheck gcc-aarch64-linux-gnu \
-		libc6-dev-arm64-cross ;;
+		libc6-dev-arm64-cross python3-yaml ;;
 	test) group_packages build; group_packages dev; sed 's/#.*//' tests/lab/packages.txt
 		(find_python) >/dev/null 2>&1 || echo python3-pytest python3-jsonschema python3-yaml ;;
 	bench) echo valgrind cpu-checker libvirt-clients ;;

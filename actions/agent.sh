@@ -135,8 +135,8 @@ read_release() {
 	is_version "$min_agent" || bad_release "min_agent '$min_agent' is no version"
 	[ -n "$version" ] || return 0
 	is_version "$version" || bad_release "version '$version' is no version"
-	is_digest "$sha256_x86_64" || bad_release "x86_64 '$sha256_x86_64' is no SHA-256"
-	is_digest "$sha256_aarch64" || bad_release "aarch64 '$sha256_aarch64' is no SHA-256"
+	[ -z "$sha256_x86_64" ] || is_digest "$sha256_x86_64" || bad_release "x86_64 '$sha256_x86_64' is no SHA-256"
+	[ -z "$sha256_aarch64" ] || is_digest "$sha256_aarch64" || bad_release "aarch64 '$sha256_aarch64' is no SHA-256"
 	case $url in
 	https://*) ;;
 	*) bad_release "url '$url' is not https" ;;
@@ -216,6 +216,7 @@ prepare_copy() {
 	aarch64 | arm64) arch=aarch64 expected=$sha256_aarch64 ;;
 	*) die "${reasons}spinup is released for x86_64 and aarch64, and this machine is $(uname -m)" ;;
 	esac
+	[ -n "$expected" ] || die "${reasons}spinup $version was not released for $arch. $bake_it"
 	command -v sha256sum >/dev/null || command -v shasum >/dev/null || command -v openssl >/dev/null ||
 		die "${reasons}A download cannot be checked here: there is neither sha256sum, shasum nor openssl. $bake_it"
 	private=$(mktemp -d "${RUNNER_TEMP:-/tmp}/spinup-action.XXXXXX" 2>&1) ||

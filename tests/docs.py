@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Zlib
-"""The README's tables, made from what the binary itself says.
+"""The README's tables, made from what the binary itself and the actions say.
 
   docs.py          exits with 1 and the difference where the README differs
   docs.py --write  puts the tables into the README"""
@@ -11,6 +11,8 @@ import pathlib
 import re
 import subprocess
 import sys
+
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -50,7 +52,33 @@ def run_options():
     return "```\n" + spinup("run", "--help").rstrip() + "\n```"
 
 
-TABLES = {"findings": findings, "commands": commands, "probes": probes, "run-options": run_options}
+def actions(kind):
+    """{name: (description, the actions that have it)} of the actions' inputs or outputs."""
+    rows = {}
+    for path in sorted(ROOT.glob("actions/*/action.yml"), key=lambda path: path.parent.name != "nix-job"):
+        for name, row in yaml.safe_load(path.read_text())[kind].items():
+            rows.setdefault(name, (row["description"], []))[1].append(path.parent.name)
+    return rows
+
+
+def inputs():
+    """Every input, and which action has it."""
+    rows = actions("inputs")
+    every = max(len(where) for _, where in rows.values())
+    lines = ["| input | of | what it is |", "|---|---|---|"]
+    lines += [f"| `{name}` | {'all' if len(where) == every else ', '.join(where)} | {cell(text)} |"
+              for name, (text, where) in rows.items()]
+    return "\n".join(lines)
+
+
+def outputs():
+    """Every output; all actions have the same."""
+    lines = ["| output | what it is |", "|---|---|"]
+    return "\n".join(lines + [f"| `{name}` | {cell(text)} |" for name, (text, _) in actions("outputs").items()])
+
+
+TABLES = {"findings": findings, "commands": commands, "probes": probes, "run-options": run_options,
+          "inputs": inputs, "outputs": outputs}
 
 
 def rendered(text):

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Zlib
 """Which binary an action runs: one that only root can have put there, or a copy that is the release to the bit."""
 
+import hashlib
 import re
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -326,6 +328,33 @@ def test_the_machines_own_binary_is_taken(lab):
     text[6] = release(url, program("9.8.7", "echo aarch64")).splitlines(True)[6]
     result = choose(lab, uname, "".join(text))
     assert who_ran(result) and "aarch64\n" in result.stdout, result.stdout + result.stderr
+
+
+def dist(folder, binaries):
+    """The release.json that `./build.sh dist` writes for these binaries ({machine: content}) of version 9.8.7."""
+    for path, text in (("agent/version.h", '#define SPINUP_VERSION "9.8.7"\n'),
+                       ("actions/release.json", (ACTIONS / "release.json").read_text()),
+                       *((f"build/dist/spinup-9.8.7-{arch}-linux", text) for arch, text in binaries.items())):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+    functions = re.findall(r"^(?:release_json|dist_digest|version)\(\) \{.*?\}$(?=\n\n)",
+                           (ACTIONS.parent / "build.sh").read_text(), re.M | re.S)
+    assert len(functions) == 3
+    return subprocess.run(["bash", "-euo", "pipefail", "-c", "\n".join([*functions, "release_json"])], cwd=folder,
+                          check=True, capture_output=True, text=True).stdout
+
+
+def test_dist_names_a_release_as_the_actions_read_it(lab, tmp_path):
+    """With both machines' binaries, and with one alone."""
+    no_tools = {"/usr/bin/curl": None, "/usr/bin/wget": None}
+    url = "https://github.com/tinyland-inc/spinup/releases/download/v9.8.7/spinup-9.8.7-x86_64-linux"
+    both = dist(tmp_path / "both", {"x86_64": RELEASED, "aarch64": b"another"})
+    assert both == release("https://github.com/tinyland-inc/spinup/releases/download/v9.8.7", RELEASED).replace(
+        f'"aarch64": "{hashlib.sha256(RELEASED).hexdigest()}"', f'"aarch64": "{hashlib.sha256(b"another").hexdigest()}"')
+    assert who_ran(choose(lab, {CACHED: RELEASED, **no_tools}, both))
+    assert f"cannot be downloaded from {url}: " in error_of(choose(lab, no_tools, both))
+    one = dist(tmp_path / "one", {"aarch64": b"another"})
+    assert "spinup 9.8.7 was not released for x86_64. Put spinup" in error_of(choose(lab, {CACHED: RELEASED}, one))
 
 
 GOOD = release(content=RELEASED)

@@ -201,7 +201,8 @@ def test_no_place_for_a_script(lab):
     """One sentence, and a status that is no command's usual one."""
     result = command(lab, "echo ran", env={"RUNNER_TEMP": "/usr"})
     assert result.rc == 3
-    assert result.stdout == "::error title=spinup%3A command::The command was not started: RUNNER_TEMP takes no folder\n"
+    assert result.stdout == ("::error title=spinup%3A command::The command was not started: "
+                             "RUNNER_TEMP takes no folder\n")
 
 
 # ---- signals: the runner sends them to its direct child alone
