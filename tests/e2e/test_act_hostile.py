@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Zlib
 """Jobs with hostile inputs, and jobs that are cancelled, run by a real Actions engine."""
 
+import re
 import signal
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import act
 import pytest
 from jobs import LEFT, NO_BASH, exists, left, look, ours, use, workflow
+from places import REPOSITORY
 from visit import File
 
 pytestmark = pytest.mark.usefixtures("engine", "spinup")
@@ -26,12 +28,6 @@ HOSTILE = {
     "control": "\x1b]0;owned\x07\x1b[31mred \u202e\u2028 \x01",
     "100 kB": "a'\"$(x)`y`\n" * 10000,
 }
-# input: the name under which the agent gets it
-ARRIVES = {"label": "SPINUP_LABEL", "expect": "SPINUP_EXPECT", "require": "SPINUP_REQUIRE", "skip": "SPINUP_SKIP",
-           "mode": "SPINUP_MODE", "deadline": "SPINUP_DEADLINE", "strict": "SPINUP_STRICT",
-           "attic-server": "SPINUP_ATTIC", "attic-cache": "SPINUP_ATTIC_CACHE",
-           "attic-public-key": "SPINUP_ATTIC_PUBLIC_KEY", "attic-public-read": "SPINUP_ATTIC_PUBLIC_READ",
-           "bazel-cache": "SPINUP_BAZEL", "bazel-upload": "SPINUP_BAZEL_UPLOAD"}
 # Stands in for the agent, and leaves what it was given.
 WITNESS = f"""#!/bin/sh
 [ "$1" != version ] || {{ echo spinup 99.0.0; exit; }}
@@ -39,13 +35,22 @@ env -0 >{LEFT}/agent; printf '%s\\n' "$@" >{LEFT}/arguments
 """
 
 
+def handed_on(action):
+    """{input: the agent's variable} of an action, by its first step."""
+    text = (REPOSITORY / f"actions/{action}/action.yml").read_text()
+    return {name: f"SPINUP_{variable}" for variable, name in re.findall(r"WITH_(\w+): \$\{\{ inputs\.([a-z-]+)", text)
+            if name not in ("command", "require-cache-push", "push-timeout")}  # which are no names of the agent's
+
+
+@pytest.mark.parametrize("action", ["setup-flywheel", "nix-job", "docker-job"])
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_inputs_arrive_unchanged(lab, name):
+def test_hostile_inputs_arrive_unchanged(lab, name, action):
     """Every input at once; nothing in them is executed on the way, nor obeyed as a command."""
-    text = HOSTILE[name]
-    inputs = ARRIVES if len(text) < 10000 else {"label": "SPINUP_LABEL"}
+    text, inputs = HOSTILE[name], handed_on(action)
+    if len(text) > 10000:
+        inputs = {"label": inputs["label"]}
     with act.pod(lab, files={"/usr/local/bin/spinup": File(WITNESS, 0o755)}) as pod:
-        done = act.run(pod, workflow(use("setup-flywheel", **{key: text for key in inputs}), look()))
+        done = act.run(pod, workflow(use(action, **{key: text for key in inputs}), look()))
         seen = left(pod, "agent")
         assert {variable: seen[variable] for variable in inputs.values()} == dict.fromkeys(inputs.values(), text)
         assert pod.read(f"{LEFT}/arguments")[f"{LEFT}/arguments"] == "run\n"
@@ -56,14 +61,13 @@ def test_hostile_inputs_arrive_unchanged(lab, name):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_inputs_hurt_nothing(lab, name):
     """The real agent, one input at a time: an error or a notice, never a command, a crash or a leak into ENV."""
-    text = HOSTILE[name]
+    keys = [*handed_on("nix-job"), "require-cache-push", "push-timeout"]
     with act.pod(lab) as pod:
-        for number, key in enumerate(ARRIVES):
+        for number, key in enumerate(keys):
             look_name = f"look{number}"
-            done = act.run(pod, workflow(use("setup-flywheel", **{key: text}), look(look_name)))
-            assert done.rc in (0, 1) and not exists(pod, "canary"), key
-            assert not [event for event in done.events if event.get("command") in ("set-env", "add-path")
-                        and "raw" in event], key
+            done = act.run(pod, workflow(use("nix-job", command=":", **{key: HOSTILE[name]}), look(look_name)))
+            assert done.endings <= {"exit status 1", "exit status 2"} and not exists(pod, "canary"), str(done)
+            assert not done.commands("set-env") and not done.commands("add-path"), key
             seen = ours(left(pod, look_name))
             assert not [key for key, value in seen.items() if "touch" in value or "LD_PRELOAD" in value], key
 

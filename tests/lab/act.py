@@ -67,6 +67,11 @@ class Job:
         """The step summaries, joined; act shows a composite's twice."""
         return "\n".join(dict.fromkeys(event["content"] for event in self.events if event.get("command") == "summary"))
 
+    @property
+    def endings(self):
+        """How steps that failed ended: "exit status 1", "signal: killed", ..."""
+        return {event["msg"] for event in self.events if event["msg"].startswith(("exit status ", "signal: "))}
+
     def commands(self, name):
         """The texts of the workflow commands of this name that act obeyed."""
         return [event["arg"] for event in self.events if event.get("command") == name and "raw" in event]
