@@ -10,7 +10,7 @@
 # A push that does not succeed is a warning; where it is required, an error.
 set -eu
 umask 077
-export LC_ALL=C # what is sorted here is compared here
+export LC_ALL=C # the grammar of names is ASCII
 
 store=/nix/store
 before=${RUNNER_TEMP:-/tmp}/spinup/store-before
@@ -48,19 +48,22 @@ leave() {
 
 # ---- what was built
 
-# Store paths by their names, sorted; .drv and -source hold what a build is made from, and may be what the
+# Store paths by their names; .drv and -source hold what a build is made from, and may be what the
 # job's own checkout holds. Locks and other leftovers fail the question whether they are valid.
 names() {
 	# shellcheck disable=SC2010 # each name is held against the grammar, and then asked about
-	ls -A "$store" | grep -E '^[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+._?=-]+$' | grep -Ev '(\.drv|-source)$' | sort
+	ls -A "$store" | grep -E '^[0-9a-df-np-sv-z]{32}-[0-9A-Za-z+._?=-]+$' | grep -Ev '(\.drv|-source)$'
 }
+
+# The lines of stdin that file $1 has not; comm(1) is not in every busybox.
+only_in() { sort - "$1" "$1" | uniq -u; }
 
 # The new ones that Nix vouches for, a whole path a line.
 built() {
-	names | comm -13 "$before" - | sed "s|^|$store/|" >"$private/new"
+	names | only_in "$before" | sed "s|^|$store/|" >"$private/new"
 	[ -s "$private/new" ] || return 0
 	xargs -n 500 nix-store --check-validity --print-invalid <"$private/new" >"$private/invalid" || return 1
-	sort "$private/invalid" | comm -13 - "$private/new"
+	only_in "$private/invalid" <"$private/new"
 }
 
 # ---- how it is pushed
@@ -148,7 +151,7 @@ push() {
 	begun=$(date +%s)
 	end=$((begun + limit))
 	if push_all; then
-		say "$count new store paths pushed to ${ATTIC_CACHE}, in $(($(date +%s) - begun)) s"
+		say "pushed to $ATTIC_CACHE what it had not of $count new paths, in $(($(date +%s) - begun)) s"
 		leave 0
 	fi
 	show "$private/log"

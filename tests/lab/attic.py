@@ -6,6 +6,7 @@ import base64
 import json
 import re
 
+import attic_uploads
 import tokens
 from topology import ATTIC
 
@@ -77,11 +78,13 @@ def refusal(cache, headers, needed):
 
 
 class Attic:
-    """Answers for one lab; `public_key` is the key of its caches, `files` the folder with one tree a cache."""
+    """Answers for one lab; `public_key` is the key of its caches, `files` the folder with one tree a cache, `uploads`
+    what was added to them."""
 
-    def __init__(self, public_key, files):
+    def __init__(self, public_key, files, uploads):
         self.public_key = public_key
         self.files = files
+        self.uploads = uploads
 
     def _missing_paths(self, headers, body):
         try:
@@ -91,8 +94,19 @@ class Attic:
                 return error("RequestError")
         except (ValueError, KeyError, TypeError):
             return error("RequestError")
-        missing = [hash_ for hash_ in hashes if not (self.files / "main" / f"{hash_}.narinfo").exists()]
+        missing = [hash_ for hash_ in hashes if not (self.files / "main" / f"{hash_}.narinfo").exists()
+                   and not self.uploads.has(cache, f"{hash_}.narinfo")]
         return refusal(cache, headers, "w") or (200, {"missing_paths": missing})
+
+    def _upload(self, headers, body):
+        try:
+            info, nar = attic_uploads.read(headers, body)
+            refused = refusal(info["cache"], headers, "w")
+            if refused or not self.uploads.keep(info, nar):
+                return refused or error("RequestError")
+        except (ValueError, KeyError, TypeError):
+            return error("RequestError")
+        return 200, {"kind": "Uploaded", "file_size": len(nar)}
 
     def _file(self, cache, name, headers):
         """(status, body, path): a path is nginx's to serve."""
@@ -100,15 +114,19 @@ class Attic:
         if name == "nix-cache-info":
             refused = refusal(cache, headers, "r")
             return (*refused, None) if refused else (200, None, "/internal/nix-cache-info")
-        if not (self.files / tree / name).is_file():
+        place = "uploads" if self.uploads.has(cache, name) else "files"
+        if place == "files" and not (self.files / tree / name).is_file():
             return (*error("NoSuchObject"), None)  # before any look at the token, as Attic does
         refused = refusal(cache, headers, "r")
-        return (*refused, None) if refused else (200, None, f"/internal/files/{tree}/{name}")
+        return (*refused, None) if refused else \
+            (200, None, f"/internal/{place}/{cache if place == 'uploads' else tree}/{name}")
 
     def answer(self, method, path, headers, body):
         """(status, JSON or None, path for nginx or None)."""
         if path == "/_api/v1/get-missing-paths" and method == "POST":
             return (*self._missing_paths(headers, body), None)
+        if path == "/_api/v1/upload-path" and method == "PUT":
+            return (*self._upload(headers, body), None)
         host = headers.get("host", ATTIC)
         found = re.fullmatch(r"/_api/v1/cache-config/([A-Za-z0-9][A-Za-z0-9_+-]{0,49})", path) or \
             re.fullmatch(r"/([A-Za-z0-9][A-Za-z0-9_+-]{0,49})/attic-cache-info", path)

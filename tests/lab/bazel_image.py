@@ -10,6 +10,7 @@ from images import BASE_PACKAGES, BUILD, HERE, make_bare, write
 from places import build_lock, digest
 
 SUITE = "forky"
+RECIPE = [HERE / name for name in ("bazel_image.py", "images.py", "archive.py")]
 # What a build by genrules never calls: compilers, and the 350 MB of a JDK beside its runtime.
 WITHOUT = re.compile(r"(openjdk-\d+-jdk|gcc-\d|g\+\+|cpp|lib[a-z]+san|lib(stdc\+\+|gcc)-\d+-dev|binutils|lib(perl|python)|"
                      r"perl|python3|libc6-dev|linux-libc-dev|make|build-essential|dpkg-dev|libis?l\d|libmp(c|fr)\d)")
@@ -20,7 +21,7 @@ JAVAC = "#!/bin/sh\necho 'a stand-in of the lab: there is no compiler here' >&2;
 def make(log=lambda text: None):
     """Makes it where it is missing; returns the folder of its one layer."""
     with build_lock():
-        final = BUILD / "images" / f"bazel-{digest(SUITE, *(HERE / name for name in ('bazel_image.py', 'archive.py')))}"
+        final = BUILD / "images" / f"bazel-{digest(SUITE, *RECIPE)}"
         if final.exists():
             return final
         log(f"making the image bazel in {final}")

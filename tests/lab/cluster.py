@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import attic
+import attic_uploads
 import dns
 import faults
 import nameserver
@@ -103,7 +104,8 @@ async def until_input_ends():
 
 async def serve(options):
     """Everything that lives in this process, then "ready", then the wait for the end."""
-    answers = attic.Attic(options["key"], Path(options["cache"]))
+    uploads = attic_uploads.Uploads(Path(options["run"]) / "uploads", Path(options["secret"]).read_text())
+    answers = attic.Attic(options["key"], Path(options["cache"]), uploads)
     kept = [await asyncio.start_unix_server(answers.serve, Path(options["run"]) / "attic.sock"), await dns.start()]
     await asyncio.gather(*(answering(*place) for place in options["expected"]))
     print("ready", flush=True)
@@ -124,7 +126,7 @@ def fork_faults(options):
 
 
 def main():
-    """argv[1] is JSON: run, cache, certificates, key, other_key, bazel_remote."""
+    """argv[1] is JSON: run, cache, certificates, key, secret, other_key, bazel_remote."""
     options = json.loads(sys.argv[1])
     where = Path(options["run"])
     os.umask(0o022)

@@ -9,6 +9,7 @@ In a test: `with Lab() as lab: lab.exec(["spinup", "run"], runner=True)`.
 """
 
 import argparse
+import functools
 import ipaddress
 import json
 import os
@@ -19,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import bazel_image
 import dns
 import faults
 import go_programs
@@ -37,6 +39,9 @@ CONTRACT = "/opt/lab/contract.json"  # for --contract or SPINUP_CONTRACT
 HOSTNAME = "tinyland-nix-bcdfg-runner-hjklm"
 CAP_SYS_ADMIN = 21
 GIB = 1 << 30
+# Images that the first pod makes which wants them: what makes each.
+LATE_IMAGES = {"bazel": bazel_image.make,
+               **{name: functools.partial(vulkan_images.layer, name) for name in vulkan_images.IMAGES}}
 PROGRAMS = ("nginx", "dnsmasq", "ip", "openssl")
 NAMESERVERS = {"cluster": topology.CLUSTER_DNS, "faulty": topology.FAULTY_DNS, "refused": topology.REFUSED,
                "blackhole": topology.BLACKHOLE, **dns.WHOLE_SERVERS}
@@ -90,7 +95,8 @@ class Lab:
     def __enter__(self):
         MOUNT_POINT.mkdir(parents=True, exist_ok=True)
         options = {"run": str(MOUNT_POINT), "cache": str(self.images / "cache"), "certificates": str(CERTIFICATES),
-                   "key": self.public_key, "other_key": self.other_key, "bazel_remote": str(self.bazel_remote)}
+                   "key": self.public_key, "secret": str(self.images / "keys/main.sec"),
+                   "other_key": self.other_key, "bazel_remote": str(self.bazel_remote)}
         self.box = subprocess.Popen(
             [BOX, "pod", "--net", "new", "--mount", MOUNT_POINT, "--hostname", "cluster", "--", sys.executable, "-s",
              "-S", "-E", "-B", HERE / "cluster.py", json.dumps(options)],
@@ -124,6 +130,11 @@ class Lab:
         folder.mkdir(exist_ok=True)
         (folder / name).write_bytes(content)
         return f"https://{topology.DOWNLOADS}"
+
+    def upload(self, cache, path):
+        """The narinfo of a store path that was uploaded to one of Attic's caches; None where it was not."""
+        narinfo = Path(f"/proc/{self.pid}/root{MOUNT_POINT}/uploads/{cache}/{Path(path).name[:32]}.narinfo")
+        return narinfo.read_text() if narinfo.exists() else None
 
     def nameserver(self, down):
         """The address of a dnsmasq for which some endpoints or hosts lead elsewhere: see `down` of pod()."""
@@ -173,7 +184,7 @@ class Lab:
             nodes=(), binds=(), kvm=None, denied=None, memory=8 * GIB, cpus=4, sudo=False):
         """A fresh pod.
 
-        image    nix, determinate, distro (Debian's own /usr/bin/nix), bare, or one of vulkan_images.py's
+        image    nix, determinate, distro (Debian's own /usr/bin/nix), bare, or one of LATE_IMAGES
         daemon   real, none, stale, frozen or a mode of daemon_peer; real where the image has Nix and /nix is its
         dns      the pod's name server(s): cluster, faulty, refused, blackhole, a fault of dns.py, or an address
         down     endpoints (attic, bazel, public, storage) or hosts that lead elsewhere: "attic,bazel=blackhole",
@@ -190,7 +201,7 @@ class Lab:
         """
         tmpfs = [spec if ":" in spec else f"{spec}:0777:0:0" for spec in tmpfs]
         nodes = [*nodes, *([f"/dev/kvm:10:232:{kvm}:0:0"] if kvm else [])]
-        layers = vulkan_images.layer(image) if image in vulkan_images.IMAGES else images.roots(self.images, image)
+        layers = str(LATE_IMAGES[image]()) if image in LATE_IMAGES else images.roots(self.images, image)
         groups = self.cgroups.limit(memory, cpus) if memory or cpus else []
         pod = Pod(layers, image=image, net_pid=self.pid, hostname=hostname, tmpfs=tmpfs,
                   nodes=nodes, binds=binds, cgroups=[*groups, *(self.cgroups.deny(*denied) if denied else [])])
@@ -231,7 +242,7 @@ def _arguments(words):
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("images", help="make the runner images (cached)")
     run = verbs.add_parser("run", help="run a command, or a shell, in a fresh pod")
-    run.add_argument("--image", default="nix", choices=sorted([*images.IMAGES, *vulkan_images.IMAGES]))
+    run.add_argument("--image", default="nix", choices=sorted([*images.IMAGES, *LATE_IMAGES]))
     run.add_argument("--user", default="runner", help="runner, trusted, root, or UID:GID")
     run.add_argument("--daemon", help="real, none, stale, frozen, or a mode of daemon_peer.py")
     run.add_argument("--no-daemon", action="store_const", const="none", dest="daemon", help="no nix-daemon")
