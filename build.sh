@@ -89,7 +89,7 @@ cmd_demo() {
 	exec "$(find_python)" tests/lab/demo.py "$@"
 }
 
-#: bench [WHAT...]  measure the release binary in the lab beside what does the same work today
+#: bench [lane|action|dead|devices...]  measure the release binary in the lab beside what does the same work today
 cmd_bench() {
 	need bench
 	cmd_build

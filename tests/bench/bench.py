@@ -180,7 +180,8 @@ def vulkan(lab, rounds):
             report(f"Vulkan, {image}, cold", {name: Figures(rows) for name, rows in cold.items()})
 
 
-COMPARISONS = {"lane": [healthy, black_holed, https], "action": [action], "devices": [kvm_verdicts.compare, vulkan]}
+COMPARISONS = {"lane": [healthy, https], "action": [action], "dead": [black_holed],
+               "devices": [kvm_verdicts.compare, vulkan]}
 
 
 def main():

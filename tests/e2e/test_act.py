@@ -2,11 +2,14 @@
 """Jobs that use the composite actions, run by a real Actions engine (act) on runners of the lab."""
 
 import json
+import platform
+import re
 
 import act
 import pytest
 from jobs import ATTIC, BAZEL, DEAD, LEFT, NO_BASH, exists, job, left, look, ours, use, workflow
-from places import REPOSITORY
+from places import HERE, REPOSITORY
+from visit import File
 
 pytestmark = pytest.mark.usefixtures("engine", "spinup")
 
@@ -86,6 +89,19 @@ def test_the_command_builds_with_the_real_nix_through_attic(lab):
         requests = lab.log("nginx.log")[len(before):]
         name = lab.paths["hello"].removeprefix("/nix/store/")[:32]
         assert f"GET /main/{name}.narinfo" in requests and "GET /main/nar/" in requests
+
+
+def test_the_readmes_workflow(lab):
+    """As it stands there: a flake is built, and what was built is pushed."""
+    text = re.search(r"```yaml\n(jobs:.*?)```", (REPOSITORY / "README.md").read_text(), re.S)[1]
+    flake = ('{ outputs = _: { packages.%s-linux.default = derivation { name = "readme"; system = "%s-linux";'
+             ' builder = "/bin/bash"; args = [ "-euc" "echo readme >$out\\nexit 0" ]; }; }; }\n')
+    files = {f"{act.CHECKOUT}/flake.nix": flake % (2 * (platform.machine(),)), f"{act.CHECKOUT}/.git": None,
+             "/usr/local/bin/attic": File((HERE / "attic_client.sh").read_bytes(), 0o755)}
+    with act.pod(lab, files=files) as pod:
+        before = lab.log("nginx.log")
+        done = act.run(pod, f"on: push\n{text}", secrets={"ATTIC_TOKEN": lab.tokens["push"]}).check()
+        assert "PUT /_api/v1/upload-path" in lab.log("nginx.log")[len(before):], str(done)
 
 
 def test_a_failing_lane_stops_before_the_command(lab):
@@ -200,6 +216,7 @@ RULES = {
     "require with warn": ({"require": "attic", "mode": "warn"}, {"down": DEAD}, 0, "failed", "attic-refused"),
     "warn": ({"mode": "warn"}, {"image": "bare"}, 0, "failed", "nix-absent"),
     "another label": ({"label": "tinyland-docker"}, DOCKER_POD, 0, "ready", "bazel-ready"),
+    "no Docker": ({"label": "tinyland-dind"}, {"image": "bare"}, 1, "failed", "toolchain-tool-missing"),
     "skip": ({"skip": "bazel"}, {"down": {"bazel": "refused"}}, 0, "ready", "nix-ready"),
     "expect": ({"expect": "ci/spinup.json"}, {"files": {f"{act.CHECKOUT}/ci/spinup.json": EXPECTS_MORE}}, 1, "failed",
                "expected nix >=2.30, found 2.26.3"),
