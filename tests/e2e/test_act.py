@@ -82,8 +82,8 @@ def test_the_command_builds_with_the_real_nix_through_attic(lab):
     files = {f"{act.CHECKOUT}/default.nix": expression(lab)}
     with act.pod(lab, files=files) as pod:
         before = lab.log("nginx.log")
-        done = act.run(pod, workflow(use("nix-job", command="nix-build --no-out-link && cat $(nix-build --no-out-link)"))
-                       ).check()
+        command = "nix-build --no-out-link && cat $(nix-build --no-out-link)"
+        done = act.run(pod, workflow(use("nix-job", command=command))).check()
         assert f"copying path '{lab.paths['hello']}' from '{ATTIC}/main'" in done.log
         assert "app: hello from /nix/store/" in done.log
         requests = lab.log("nginx.log")[len(before):]
@@ -150,6 +150,17 @@ def test_twice_in_a_job_is_once(lab):
         once, twice = left(pod, "once"), left(pod, "twice")
         assert ours(once) == ours(twice)
         assert twice["PATH"].count("/nix/var/nix/profiles/default/bin") <= 2  # act repeats what is added twice
+
+
+def test_the_jobs_own_nix_config_reaches_the_command(lab):
+    """Unchanged, between our lines. (In the step's env a runner would let it hide ours.)"""
+    own = "experimental-features = nix-command\nmax-jobs = 3 # ours"
+    with act.pod(lab) as pod:
+        text = workflow(use("nix-job", command=f"env -0 >{LEFT}/command; nix config show max-jobs"),
+                        env={"NIX_CONFIG": own})
+        done = act.run(pod, text).check()
+        assert f"\n{own}\n" in left(pod, "command")["NIX_CONFIG"] and "3" in done.log.splitlines()
+        assert f"extra-substituters = {ATTIC}/main" in left(pod, "command")["NIX_CONFIG"]
 
 
 def test_inside_a_composite_action_of_the_repository(lab):
