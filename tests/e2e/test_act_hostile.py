@@ -130,4 +130,4 @@ def test_a_cancelled_proof_leaves_no_process(lab, number):
         running.signal(number)
         done = running.wait(timeout=20)
         until(pod, lambda found: set(found) <= before)
-        assert done.rc == 1 and not exists(pod, "ran") and done.elapsed < 3
+        assert done.rc == 1 and not exists(pod, "ran") and not done.summary
