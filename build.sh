@@ -89,7 +89,7 @@ cmd_demo() {
 	exec "$(find_python)" tests/lab/demo.py "$@"
 }
 
-#: bench [lane|action|dead|devices...]  measure the release binary in the lab beside what does the same work today
+#: bench [WHAT...]  measure lane, action, dead or devices (all of them, or those named) beside what is used today
 cmd_bench() {
 	need bench
 	cmd_build

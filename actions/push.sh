@@ -151,7 +151,7 @@ push() {
 	begun=$(date +%s)
 	end=$((begun + limit))
 	if push_all; then
-		say "pushed to $ATTIC_CACHE what it had not of $count new paths, in $(($(date +%s) - begun)) s"
+		say "pushed $count new store paths to $ATTIC_CACHE, in $(($(date +%s) - begun)) s"
 		leave 0
 	fi
 	show "$private/log"

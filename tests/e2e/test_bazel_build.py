@@ -8,7 +8,7 @@ import time
 import act
 import pytest
 from conftest import skip
-from jobs import LEFT, use, workflow
+from jobs import BAZEL, LEFT, use, workflow
 from lab import CONTRACT
 from places import LabError
 from runner_files import WORKSPACE, RunnerFiles, next_environment
@@ -106,7 +106,7 @@ def test_the_home_rc_after_setup_bazel(bazel_lab, shared):
 
 def test_a_cache_that_was_dead_is_not_asked(bazel_lab):
     """Also where the repository's own rc names it."""
-    own = {f"{WORKSPACE}/.bazelrc": f"{OWN_RC}build --remote_cache=grpc://bazel-cache.nix-cache.svc.cluster.local:9092\n"}
+    own = {f"{WORKSPACE}/.bazelrc": f"{OWN_RC}build --remote_cache={BAZEL}\n"}
     text = build(bazel_lab, "dead", WITH_RC, down={"bazel": "blackhole"}, files=own).stderr
     assert hits(text) == 0 and "remote" not in text.lower()
 

@@ -71,7 +71,8 @@ def test_another_runner_gets_what_was_pushed(lab):
     """Built on one runner, fetched by the real Nix of another, which cannot build it."""
     done, _, requests, path = run_job(lab, "lab-pushed", command=building("lab-pushed"), terminal=True)
     done.check()
-    assert re.search(r"spinup: pushed to main what it had not of 1 new paths, in \d+ s", done.log) and said(done)["warning"] == []
+    assert re.search(r"spinup: pushed 1 new store paths to main, in \d+ s", done.log)
+    assert said(done)["warning"] == []
     assert requests.count(UPLOAD) == 1  # the derivation was not pushed
     with act.pod(lab) as pod:
         assert pod.visit(os.path.exists, path) is False
@@ -105,7 +106,7 @@ def test_without_the_right_it_is_said_at_the_start(lab, token):
     assert ran and UPLOAD not in requests
     assert [text for text in said(done)["warning"] if text.startswith("attic ")
             and ("HTTP 401" in text or "HTTP 403" in text)], str(done)
-    assert "store" not in done.inner and "pushed to" not in done.log
+    assert "store" not in done.inner and "spinup: pushed" not in done.log
 
 
 @pytest.mark.parametrize("token", [None, "pull"])
@@ -216,7 +217,8 @@ class Steps:
         files = RunnerFiles(user)
         pod.place(files.files())
         env = next_environment({**files.environment(), **pod.environment(user), **env}, first.files)
-        self.env = {**env, "WITH_AGENT": outputs["agent-path"], "PATH": f"{path}:{env['PATH']}" if path else env["PATH"]}
+        env["PATH"] = f"{path}:{env['PATH']}" if path else env["PATH"]
+        self.env = {**env, "WITH_AGENT": outputs["agent-path"]}
 
     def push(self, verb, **env):
         """push.sh, to its end."""
@@ -274,8 +276,8 @@ def left_behind(text):
 def watching_client():
     """The stand-in, after it has left behind what it was given and what it may see."""
     return File('#!/bin/bash\nprintf "%s\\0" "$@" >>' + LEFT + '/arguments\n'
-                'ls -ld "$XDG_CONFIG_HOME" "$XDG_CONFIG_HOME"/* "$XDG_CONFIG_HOME/attic/config.toml" >' + LEFT + '/seen\n'
-                'cat "$XDG_CONFIG_HOME/attic/config.toml" >>' + LEFT + '/seen\n'
+                'cd "$XDG_CONFIG_HOME"; ls -ld . * attic/config.toml >' + LEFT + '/seen\n'
+                'cat attic/config.toml >>' + LEFT + '/seen\n'
                 'env >' + LEFT + '/environment\nexec /opt/attic "$@"\n', 0o755)
 
 
@@ -320,7 +322,7 @@ def test_a_token_file_serves_too(lab, watched):
     steps = Steps(lab, watched, ATTIC_TOKEN="", ATTIC_TOKEN_FILE="/tmp/it's a token")
     steps.push("snapshot").check()
     path = steps.build("lab-token-file")
-    assert "of 1 new paths" in steps.push("push").check().stdout
+    assert "pushed 1 new" in steps.push("push").check().stdout
     assert lab.upload("main", path)
 
 
@@ -329,9 +331,9 @@ def test_names_in_the_store_are_data(lab, watched):
     steps = Steps(lab, watched)
     steps.push("snapshot").check()
     path, hash_ = steps.build("lab-hostile"), "0" * 32
-    names = ["$(touch pwned)", "`touch pwned`", "-rf", "--help", "a\n::error::forged", "a\n" + hash_ + "-line", "*", "' \"",
-             f"{hash_}-$(touch pwned)", f"{hash_}-x;touch pwned", f"{hash_}-a b", f"{hash_}-not-valid", f"{hash_}-x.lock",
-             f"{hash_}-x.drv", f"{hash_}-x.chroot", f"{hash_}-source", "tmp-1-2", f"{hash_}-\xff"]
+    names = ["$(touch pwned)", "`touch pwned`", "-rf", "--help", "a\n::error::forged", "a\n" + hash_ + "-line", "*",
+             "' \"", f"{hash_}-$(touch pwned)", f"{hash_}-x;touch pwned", f"{hash_}-a b", f"{hash_}-not-valid",
+             f"{hash_}-x.lock", f"{hash_}-x.drv", f"{hash_}-x.chroot", f"{hash_}-source", "tmp-1-2", f"{hash_}-\xff"]
     watched.place({f"/nix/store/{name}": File("") for name in names})
     result = steps.push("push").check()
     assert watched.read(f"{LEFT}/arguments")[f"{LEFT}/arguments"] == f"push\0spinup:main\0{path}\0"
@@ -345,7 +347,7 @@ def test_many_paths_go_in_batches(lab, watched):
     steps.push("snapshot").check()
     watched.exec(["sh", "-c", "i=0; while [ $i -lt 150 ]; do echo $i >/tmp/many-$i; i=$((i + 1)); done;"
                   " nix-store --add /tmp/many-* >/dev/null"], user="trusted", env=steps.env).check()
-    assert "of 150 new paths" in steps.push("push").check().stdout
+    assert "pushed 150 new" in steps.push("push").check().stdout
     words = watched.read(f"{LEFT}/arguments")[f"{LEFT}/arguments"].split("\0")
     assert words.count("push") == 3 and max(len(part.split("\0")) for part in "\0".join(words).split("push\0")) < 70
 
@@ -390,7 +392,7 @@ def test_every_user_can_push(lab, watched, user):
     steps = Steps(lab, watched, user=user)
     steps.push("snapshot").check()
     path = steps.build(f"lab-user-{user}")
-    assert "of 1 new paths" in steps.push("push").check().stdout
+    assert "pushed 1 new" in steps.push("push").check().stdout
     assert lab.upload("main", path)
 
 
@@ -406,7 +408,7 @@ def test_every_shell_can_push(lab, watched, shell):
                   path="/opt/busybox" if shell == "busybox" else None)
     steps.push("snapshot").check()
     path = steps.build(f"lab-shell-{shell}")
-    assert "of 1 new paths" in steps.push("push").check().stdout
+    assert "pushed 1 new" in steps.push("push").check().stdout
     assert lab.upload("main", path)
     watched.place({"/opt/attic": HANGS[CLIENT]})
     steps.build(f"lab-shell-hangs-{shell}")

@@ -36,8 +36,8 @@ class Uploads:
 
     def _sign(self, text):
         (self.folder / "fingerprint").write_text(text)
-        done = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-keyform", "DER", "-inkey", self.key_file, "-in",
-                               self.folder / "fingerprint"], check=True, capture_output=True, timeout=20)
+        done = subprocess.run(["openssl", "pkeyutl", "-sign", "-rawin", "-keyform", "DER", "-inkey", self.key_file,
+                               "-in", self.folder / "fingerprint"], check=True, capture_output=True, timeout=20)
         return f"{self.key_name}:{base64.b64encode(done.stdout).decode()}"
 
     def keep(self, info, nar):

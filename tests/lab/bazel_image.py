@@ -12,8 +12,8 @@ from places import build_lock, digest
 SUITE = "forky"
 RECIPE = [HERE / name for name in ("bazel_image.py", "images.py", "archive.py")]
 # What a build by genrules never calls: compilers, and the 350 MB of a JDK beside its runtime.
-WITHOUT = re.compile(r"(openjdk-\d+-jdk|gcc-\d|g\+\+|cpp|lib[a-z]+san|lib(stdc\+\+|gcc)-\d+-dev|binutils|lib(perl|python)|"
-                     r"perl|python3|libc6-dev|linux-libc-dev|make|build-essential|dpkg-dev|libis?l\d|libmp(c|fr)\d)")
+WITHOUT = re.compile(r"(openjdk-\d+-jdk|gcc-\d|g\+\+|cpp|lib[a-z]+san|lib(stdc\+\+|gcc)-\d+-dev|binutils|libperl|perl|"
+                     r"libpython|python3|libc6-dev|linux-libc-dev|make|build-essential|dpkg-dev|libisl|libmp(c|fr)\d)")
 # Bazel takes a folder for a JDK by this file, and never runs it here.
 JAVAC = "#!/bin/sh\necho 'a stand-in of the lab: there is no compiler here' >&2; exit 1\n"
 

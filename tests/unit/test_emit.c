@@ -146,7 +146,8 @@ static void a_ready_step_gets_everything(void **state)
 		       "outcome=ready\nlane=tinyland-nix\n"
 		       "nix-version=2.31.2\n",
 		       true);
-	assert_content(&scene, "GITHUB_OUTPUT", "attic=true\nattic-push=\nbazel=true\nkvm=\ngpu=\n", true);
+	assert_content(&scene, "GITHUB_OUTPUT", "attic=true\nattic-push=\nbazel=true\nkvm=\ngpu=\n",
+		       true);
 	assert_content(&scene, "GITHUB_OUTPUT", "runner_class=tinyland-nix\nattic_reachable=true\n",
 		       true);
 	assert_content(&scene, "GITHUB_STEP_SUMMARY", "## spinup: ready", true);
