@@ -28,7 +28,7 @@ USAGE = {
     ("run", "--skip", "x"): "--skip x: there is no such probe; `spinup probe` lists them",
     ("run", "--skip", "x\n::error::"): "--skip x ::error::: there is no such probe; `spinup probe` lists them",
     ("run", "--require", "x"): "--require x: nothing of that name can be promised (nix, kvm, gpu, docker, heavy, "
-                               "attic, bazel)",
+                               "attic, bazel, attic-push)",
     ("explain", "x"): "x: there is no such finding; `spinup explain` lists them",
     ("probe", "x"): "x: there is no such probe; `spinup probe` lists them",
     ("run", "--contract", "/etc/hostname"): "/etc/hostname:1:1: expected a value",
