@@ -5,7 +5,7 @@ import re
 import signal
 
 import pytest
-from action import ACTIONS, BUSYBOX_PATH, NAMES, SHELLS, Step, manifest, processes, program
+from action import ACTIONS, BUSYBOX_PATH, NAMES, SHELLS, Step, manifest, processes, program, release
 from runner_files import TEMP, WORKSPACE, parse
 from visit import File
 
@@ -229,15 +229,13 @@ def test_a_cancelled_proof_ends_at_once(lab, spinup, number, shell):
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
 def test_a_cancelled_download_ends_at_once(lab, number, shell, tool):
     """And leaves neither the downloader nor what it had got."""
-    text = ('{\n  "version": "9.8.7",\n  "min_agent": "0.2.0",\n'
-            '  "url": "https://blackhole.faults.svc.cluster.local",\n  "sha256": {\n'
-            f'    "x86_64": "{"a" * 64}",\n    "aarch64": "{"a" * 64}"\n  }}\n}}\n')
-    step = Step("nix-job", "agent.sh", shell=shell, release_json=text)
+    url = "https://blackhole.faults.svc.cluster.local"
+    step = Step("nix-job", "agent.sh", shell=shell, release_json=release(url))
     files = {**step.files(), LOCAL: None, "/usr/bin/wget" if tool == "curl" else "/usr/bin/curl": None}
     with lab.pod(image="bare", files=files) as pod:
         before = set(pod.visit(processes))
         started = step.start(pod)
-        started.until(lambda found: any(words[:1] == [tool] for words in found.values()))
+        started.until(lambda found: any(words[:1] == [tool] and url in words[-1] for words in found.values()))
         status, output, seconds = started.cancel(number)
         assert (status, output) == (128 + number, "") and seconds < 1
         started.until(lambda found: set(found) <= before)
