@@ -41,7 +41,7 @@ pass_over() {
 die() {
 	status=3 kind=error
 	[ "${SPINUP_MODE-}" != warn ] || status=0 kind=warning
-	printf '::%s title=spinup%%3A not started::%s\n' "$kind" "$(cleaned "$1")"
+	printf '::%s title=spinup%%3A not started::%s\n' "$kind" "$(cleaned "$*")"
 	remove_private
 	exit $status
 }
@@ -83,7 +83,10 @@ take_inputs() {
 check_system() {
 	case ${RUNNER_OS:-Linux} in
 	Linux) ;;
-	*) die "spinup proves Linux runners, and this one is ${RUNNER_OS}: leave this step out here (if: runner.os == 'Linux')" ;;
+	*)
+		die "spinup proves Linux runners, and this one is $RUNNER_OS: leave this step out here" \
+			"(if: runner.os == 'Linux')"
+		;;
 	esac
 }
 
@@ -248,7 +251,8 @@ use_copy() {
 		rm -f "$copy"
 		return 1
 	fi
-	ask_version "$copy" || die "${reasons}$copy is the right spinup, but it cannot be run: may files in RUNNER_TEMP be executed?"
+	ask_version "$copy" ||
+		die "${reasons}$copy is the right spinup, but it cannot be run: may files in RUNNER_TEMP be executed?"
 	become "$copy"
 }
 

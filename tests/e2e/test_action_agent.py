@@ -355,7 +355,8 @@ def test_dist_names_a_release_as_the_actions_read_it(lab, tmp_path):
     url = "https://github.com/tinyland-inc/spinup/releases/download/v9.8.7/spinup-9.8.7-x86_64-linux"
     both = dist(tmp_path / "both", {"x86_64": RELEASED, "aarch64": b"another"})
     assert both == release("https://github.com/tinyland-inc/spinup/releases/download/v9.8.7", RELEASED).replace(
-        f'"aarch64": "{hashlib.sha256(RELEASED).hexdigest()}"', f'"aarch64": "{hashlib.sha256(b"another").hexdigest()}"')
+        f'"aarch64": "{hashlib.sha256(RELEASED).hexdigest()}"',
+        f'"aarch64": "{hashlib.sha256(b"another").hexdigest()}"')
     assert who_ran(choose(lab, {CACHED: RELEASED, **no_tools}, both))
     assert f"cannot be downloaded from {url}: " in error_of(choose(lab, no_tools, both))
     one = dist(tmp_path / "one", {"aarch64": b"another"})
