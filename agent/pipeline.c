@@ -46,7 +46,7 @@ void pipeline_prove(struct pipeline *pipeline)
 
 	run_tasks(run, job, &pipeline->plan, job->options->deadline_ms);
 	adopt_findings(&run->findings, &job->findings);
-	if (pipeline->result.command->bit == COMMAND_RUN)
+	if (pipeline->result.command->bit & (COMMAND_RUN | COMMAND_HOOK))
 		repair_all(run, job, &pipeline->plan);
 	nix_kvm_judge(&run->facts, &pipeline->plan, &run->findings);
 	endpoints_check_facts(&job->endpoints, &run->facts, &run->findings);

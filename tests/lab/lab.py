@@ -192,7 +192,6 @@ class Lab:
         files    what to place: path to visit.File, Folder, Link, text, or None to remove; before the daemon starts
         tmpfs    emptyDirs: "/nix" (0777, as Kubernetes makes them) or "PATH:MODE:UID:GID[:OPTIONS]",
                  OPTIONS being tmpfs's, such as size=64k,nr_inodes=20
-        binds    folders of this machine: "SOURCE:TARGET"
         nodes    devices: "PATH:MAJOR:MINOR:MODE:UID:GID"; kvm: a mode such as "0666" for /dev/kvm
         binds    "SOURCE:TARGET": what the pod gets of this machine, as a hostPath volume gives it
         denied   ("10:232", 1): a device that the control group forbids, and the version of control groups
