@@ -138,7 +138,7 @@ cmd_dist() {
 	time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y agent/version.h)}
 	rm -rf "$tree" && mkdir -p "$tree/$name/licences"
 	install -m 755 build/spinup "$tree/$name"
-	install -m 644 LICENSE README.md build/sbom.json "$tree/$name"
+	install -m 644 LICENSE README.md REFERENCE.md build/sbom.json "$tree/$name"
 	install -m 644 build/sysroot/share/licences/* "$tree/$name/licences"
 	tar -C "$tree" --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner \
 		--mode=go-w -cf - "$name" | gzip -9n >"build/dist/$name.tar.gz"

@@ -11,7 +11,7 @@ import jsonschema
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def test_the_readme_tables_equal_the_binarys(spinup):
+def test_the_documents_tables_equal_the_binarys(spinup):
     """`python3 tests/docs.py --write` makes them so."""
     found = subprocess.run([sys.executable, ROOT / "tests/docs.py"], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout[:2000]
