@@ -9,7 +9,7 @@
 # into a directory of our own first, and it is the copy whose digest must be the one in release.json.
 set -eu
 
-inputs='LABEL EXPECT REQUIRE SKIP MODE DEADLINE STRICT ATTIC ATTIC_CACHE ATTIC_PUBLIC_KEY
+inputs='LABEL EXPECT REQUIRE ALLOW_SOFTWARE_GPU SKIP MODE DEADLINE STRICT ATTIC ATTIC_CACHE ATTIC_PUBLIC_KEY
 	ATTIC_PUBLIC_READ ATTIC_PUSH BAZEL BAZEL_UPLOAD BAZEL_HOME_RC'
 baked_paths='/usr/local/bin/spinup /opt/spinup/spinup'
 connect_seconds=5

@@ -47,6 +47,16 @@ const char *context_env(const struct context *context, const char *name)
 	return NULL;
 }
 
+bool context_has_group(const struct context *context, gid_t gid)
+{
+	if (context->gid == gid)
+		return true;
+	for (size_t i = 0; i < context->group_count; i++)
+		if (context->groups[i] == gid)
+			return true;
+	return false;
+}
+
 /* The first of NAMES (NULL-terminated) that holds an absolute path, or FALLBACK; the caller frees. */
 static char *absolute_path(const struct context *context, const char *const *names,
 			   const char *fallback)

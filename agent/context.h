@@ -52,6 +52,9 @@ void context_release(struct context *context);
 /* A variable of the job's environment, or NULL when it is unset or empty. */
 const char *context_env(const struct context *context, const char *name);
 
+/* Whether this user is in the group: its own, or one of the others. */
+bool context_has_group(const struct context *context, gid_t gid);
+
 /* "local", "step", "hook", "entrypoint"; "in-cluster", "github-hosted", "person"; "root", … */
 const char *surface_name(enum surface surface);
 const char *audience_name(enum audience audience);

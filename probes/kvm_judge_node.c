@@ -110,16 +110,6 @@ static void judge_stale(const struct kvm_evidence *evidence, struct channel *cha
 
 /* ---- the device is there, and closed */
 
-static bool has_group(const struct context *context, gid_t gid)
-{
-	if (context->gid == gid)
-		return true;
-	for (size_t i = 0; i < context->group_count; i++)
-		if (context->groups[i] == gid)
-			return true;
-	return false;
-}
-
 /* As the kernel decides it: the first class that fits counts, even where another gives more. Root of
  * a user namespace has no power over a node whose owner it cannot name. */
 static bool is_open_by_mode(const struct kvm_evidence *evidence, const struct context *context)
@@ -131,7 +121,7 @@ static bool is_open_by_mode(const struct kvm_evidence *evidence, const struct co
 		return true;
 	if (node->uid == context->uid)
 		return (mode & 0600) == 0600;
-	if (has_group(context, node->gid))
+	if (context_has_group(context, node->gid))
 		return (mode & 060) == 060;
 	return (mode & 06) == 06;
 }

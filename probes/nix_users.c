@@ -64,14 +64,7 @@ static bool has_group(const struct context *context, const char *number)
 {
 	unsigned long gid;
 
-	if (!text_to_number(number, 0, MAX_ID, &gid))
-		return false;
-	if (context->gid == gid)
-		return true;
-	for (size_t i = 0; i < context->group_count; i++)
-		if (context->groups[i] == gid)
-			return true;
-	return false;
+	return text_to_number(number, 0, MAX_ID, &gid) && context_has_group(context, (gid_t)gid);
 }
 
 static bool is_member(const char *members, const char *user)

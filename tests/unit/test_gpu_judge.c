@@ -21,44 +21,22 @@
 #include "tests/unit/check.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/golden.h"
+#include "tests/unit/heard.h"
 
 #define MAX_VARIABLES 16
-
-struct heard {
-	struct facts facts;
-	struct findings findings;
-};
-
-static void heard_release(struct heard *heard)
-{
-	facts_release(&heard->facts);
-	findings_release(&heard->findings);
-}
 
 /* Runs the probe, or judges FACTS when there are any, and hears what it says. */
 static void hear(const struct job *job, const struct gpu_facts *facts, struct heard *ret)
 {
 	const struct task task = {.deadline_ms = 45000};
-	struct record_decoder *decoder = mem_alloc(1, sizeof(*decoder));
-	struct channel channel = {0};
-	uint8_t bytes[4096];
-	ssize_t length;
-	int ends[2];
+	struct channel channel;
 
-	*ret = (struct heard){0};
-	assert_int_equal(pipe(ends), 0);
-	channel.fd = ends[1];
-	record_decoder_init(decoder, "gpu", 0, &ret->facts, &ret->findings);
+	heard_open(ret, &channel);
 	if (facts)
 		gpu_judge(facts, job, &channel);
 	else
 		probe_find("gpu")->run(job, &task, &channel);
-	close(ends[1]);
-	while ((length = read(ends[0], bytes, sizeof(bytes))) > 0)
-		assert_int_equal(record_feed(decoder, bytes, (size_t)length), 0);
-	close(ends[0]);
-	assert_true(record_is_complete(decoder));
-	free(decoder);
+	heard_close(ret, &channel, "gpu");
 }
 
 static void print_ids(const struct heard *heard, struct strbuf *out)
@@ -397,30 +375,6 @@ static void stage_release(struct stage *stage)
 	root_close(&stage->job.context.root);
 }
 
-static void print_heard(const struct heard *heard, struct strbuf *out)
-{
-	for (size_t i = 0; i < heard->findings.count; i++) {
-		const struct finding *finding = &heard->findings.items[i];
-
-		strbuf_printf(out, "%s %s [%s] %s\n", severity_name(finding->severity),
-			      finding_kind(finding->id)->id, finding->subject, finding->detail);
-	}
-	for (size_t i = 0; i < heard->facts.count; i++) {
-		const struct fact *fact = &heard->facts.items[i];
-
-		strbuf_printf(out, "%s = ", fact->key);
-		if (!fact->text)
-			strbuf_printf(out, "%lld", (long long)fact->number);
-		for (const char *c = fact->text; c && *c; c++) {
-			if (*c == '\n')
-				strbuf_puts(out, " | ");
-			else
-				strbuf_putc(out, *c);
-		}
-		strbuf_putc(out, '\n');
-	}
-}
-
 static void check_fixture(const char *name)
 {
 	CLEANUP_FREE char *root = mem_format("fixtures/gpu/%s/root", name);
@@ -433,7 +387,7 @@ static void check_fixture(const char *name)
 	fixture_read("gpu", name, "environment", &variables);
 	stage_make(&stage, root, variables.data);
 	hear(&stage.job, NULL, &heard);
-	print_heard(&heard, &out);
+	heard_print(&heard, &out);
 	golden_expect(expected, out.data);
 }
 

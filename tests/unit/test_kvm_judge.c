@@ -18,42 +18,15 @@
 #include "tests/unit/check.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/golden.h"
-
-struct heard {
-	struct facts facts;
-	struct findings findings;
-};
-
-static void heard_release(struct heard *heard)
-{
-	facts_release(&heard->facts);
-	findings_release(&heard->findings);
-}
-
-static void take(int fd, struct heard *ret)
-{
-	struct record_decoder decoder;
-	uint8_t bytes[4096];
-	ssize_t length;
-
-	memset(ret, 0, sizeof(*ret));
-	record_decoder_init(&decoder, "kvm", 0, &ret->facts, &ret->findings);
-	while ((length = read(fd, bytes, sizeof(bytes))) > 0)
-		assert_int_equal(record_feed(&decoder, bytes, (size_t)length), 0);
-	assert_true(record_is_complete(&decoder));
-}
+#include "tests/unit/heard.h"
 
 static void judge(const struct kvm_evidence *evidence, const struct job *job, struct heard *ret)
 {
-	struct channel channel = {0};
-	int ends[2];
+	struct channel channel;
 
-	assert_int_equal(pipe(ends), 0);
-	channel.fd = ends[1];
+	heard_open(ret, &channel);
 	kvm_judge(evidence, job, &channel);
-	close(ends[1]);
-	take(ends[0], ret);
-	close(ends[0]);
+	heard_close(ret, &channel, "kvm");
 }
 
 /* ---- the judging half */
@@ -257,18 +230,7 @@ static void print_heard(const struct heard *heard, struct strbuf *out)
 			      finding_kind(finding->id)->id, finding->subject, finding->detail,
 			      finding->remedy);
 	}
-	for (size_t i = 0; i < heard->facts.count; i++) {
-		const struct fact *fact = &heard->facts.items[i];
-
-		if (strncmp(fact->key, "kvm.node.", strlen("kvm.node.")) == 0)
-			continue;
-		strbuf_printf(out, "%s = ", fact->key);
-		if (!fact->text)
-			strbuf_printf(out, "%lld", (long long)fact->number);
-		for (const char *c = fact->text; c && *c; c++)
-			strbuf_putc(out, *c == '\n' ? ' ' : *c);
-		strbuf_putc(out, '\n');
-	}
+	heard_print_facts(heard, "kvm.node.", out);
 }
 
 static void check_fixture(const char *name)
@@ -278,19 +240,15 @@ static void check_fixture(const char *name)
 	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(65536);
 	CLEANUP(heard_release) struct heard heard;
 	struct job job = {.context = {.uid = 1001, .gid = 1001}};
-	struct channel channel = {0};
 	struct kvm_evidence evidence;
-	int ends[2];
+	struct channel channel;
 
 	assert_int_equal(root_open_directory(&job.context.root, root, NULL), 0);
-	assert_int_equal(pipe(ends), 0);
-	channel.fd = ends[1];
+	heard_open(&heard, &channel);
 	kvm_collect(&evidence, &job, &channel);
 	kvm_judge(&evidence, &job, &channel);
 	kvm_evidence_release(&evidence);
-	close(ends[1]);
-	take(ends[0], &heard);
-	close(ends[0]);
+	heard_close(&heard, &channel, "kvm");
 	root_close(&job.context.root);
 	print_heard(&heard, &out);
 	golden_expect(expected, out.data);

@@ -24,46 +24,24 @@
 #include "tests/unit/check.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/golden.h"
+#include "tests/unit/heard.h"
 #include "tests/unit/machine.h"
 
 #define KEY "main:eaUydxuDu7xBoy5cCo3MdknYAkVyTIASQ7DGuwxa+XA="
 #define STORE_PATH "/nix/store/0123456789abcdfghijklmnpqrsvwxyz-determinate-nix-3.22.2"
 #define MAX_VARIABLES 16
 
-struct heard {
-	struct facts facts;
-	struct findings findings;
-};
-
-static void heard_release(struct heard *heard)
-{
-	facts_release(&heard->facts);
-	findings_release(&heard->findings);
-}
-
 /* Runs the probe, or judges EVIDENCE when there is one, and hears what it says. */
 static void hear(const struct job *job, const struct nix_evidence *evidence, struct heard *ret)
 {
-	struct record_decoder *decoder = mem_alloc(1, sizeof(*decoder));
-	struct channel channel = {0};
-	uint8_t bytes[4096];
-	ssize_t length;
-	int ends[2];
+	struct channel channel;
 
-	*ret = (struct heard){0};
-	assert_int_equal(pipe(ends), 0);
-	channel.fd = ends[1];
-	record_decoder_init(decoder, "nix", 0, &ret->facts, &ret->findings);
+	heard_open(ret, &channel);
 	if (evidence)
 		nix_judge(evidence, &channel);
 	else
 		probe_find("nix")->run(job, NULL, &channel);
-	close(ends[1]);
-	while ((length = read(ends[0], bytes, sizeof(bytes))) > 0)
-		assert_int_equal(record_feed(decoder, bytes, (size_t)length), 0);
-	close(ends[0]);
-	assert_true(record_is_complete(decoder));
-	free(decoder);
+	heard_close(ret, &channel, "nix");
 }
 
 /* The IDs of what was found, the errors and warnings alone unless IS_ALL. */
@@ -475,26 +453,6 @@ static void stage_read(struct stage *stage, const char *text)
 	}
 }
 
-static void print_heard(const struct heard *heard, struct strbuf *out)
-{
-	for (size_t i = 0; i < heard->findings.count; i++) {
-		const struct finding *finding = &heard->findings.items[i];
-
-		strbuf_printf(out, "%s %s [%s] %s\n", severity_name(finding->severity),
-			      finding_kind(finding->id)->id, finding->subject, finding->detail);
-	}
-	for (size_t i = 0; i < heard->facts.count; i++) {
-		const struct fact *fact = &heard->facts.items[i];
-
-		strbuf_printf(out, "%s = ", fact->key);
-		if (!fact->text)
-			strbuf_printf(out, "%lld", (long long)fact->number);
-		for (const char *c = fact->text; c && *c; c++)
-			strbuf_putc(out, *c == '\n' ? ' ' : *c);
-		strbuf_putc(out, '\n');
-	}
-}
-
 static void check_fixture(const char *name)
 {
 	CLEANUP_FREE char *root = mem_format("fixtures/nix/%s/root", name);
@@ -508,7 +466,7 @@ static void check_fixture(const char *name)
 	stage_make(&stage, root);
 	stage_read(&stage, variables.data);
 	hear(&stage.job, NULL, &heard);
-	print_heard(&heard, &out);
+	heard_print(&heard, &out);
 	golden_expect(expected, out.data);
 }
 

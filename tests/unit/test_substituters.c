@@ -19,6 +19,7 @@
 #include "probes/substituters.h"
 #include "probes/table.h"
 #include "tests/unit/check.h"
+#include "tests/unit/heard.h"
 #include "tests/unit/machine.h"
 #include "tests/unit/tiny_server.h"
 
@@ -121,35 +122,13 @@ static void answer(int fd, const void *data)
 	tiny_write(fd, body, strlen(body));
 }
 
-struct heard {
-	struct facts facts;
-	struct findings findings;
-};
-
-static void heard_release(struct heard *heard)
-{
-	facts_release(&heard->facts);
-	findings_release(&heard->findings);
-}
-
 static void hear(const struct job *job, struct heard *ret)
 {
-	CLEANUP_FREE struct record_decoder *decoder = mem_alloc(1, sizeof(*decoder));
-	struct channel channel = {0};
-	uint8_t bytes[4096];
-	ssize_t length;
-	int ends[2];
+	struct channel channel;
 
-	*ret = (struct heard){0};
-	assert_int_equal(pipe(ends), 0);
-	channel.fd = ends[1];
-	record_decoder_init(decoder, "substituters", 0, &ret->facts, &ret->findings);
+	heard_open(ret, &channel);
 	probe_find("substituters")->run(job, NULL, &channel);
-	close(ends[1]);
-	while ((length = read(ends[0], bytes, sizeof(bytes))) > 0)
-		assert_int_equal(record_feed(decoder, bytes, (size_t)length), 0);
-	close(ends[0]);
-	assert_true(record_is_complete(decoder));
+	heard_close(ret, &channel, "substituters");
 }
 
 static const char *const none[2];

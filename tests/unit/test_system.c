@@ -16,6 +16,7 @@
 #include "agent/strbuf.h"
 #include "probes/system.h"
 #include "tests/unit/check.h"
+#include "tests/unit/heard.h"
 
 #define GIB (INT64_C(1) << 30)
 #define NIX_LANE                                                                                   \
@@ -26,35 +27,13 @@
 	.machine_millis = 16000, .machine_memory_bytes = 64 * GIB, .limits = {2, 8 * GIB, 4000},   \
 	.system = "x86_64-linux", .kernel = "6.18.1"
 
-struct judged {
-	struct facts facts;
-	struct findings findings;
-};
-
-static void judge(const struct system_facts *facts, const struct job *job, struct judged *ret)
+static void judge(const struct system_facts *facts, const struct job *job, struct heard *ret)
 {
-	struct channel channel = {0};
-	struct record_decoder decoder;
-	uint8_t bytes[4096];
-	ssize_t length;
-	int ends[2];
+	struct channel channel;
 
-	memset(ret, 0, sizeof(*ret));
-	assert_int_equal(pipe(ends), 0);
-	channel.fd = ends[1];
-	record_decoder_init(&decoder, "system", 0, &ret->facts, &ret->findings);
+	heard_open(ret, &channel);
 	system_judge(facts, job, &channel);
-	close(ends[1]);
-	while ((length = read(ends[0], bytes, sizeof(bytes))) > 0)
-		assert_int_equal(record_feed(&decoder, bytes, (size_t)length), 0);
-	close(ends[0]);
-	assert_true(record_is_complete(&decoder));
-}
-
-static void judged_release(struct judged *judged)
-{
-	facts_release(&judged->facts);
-	findings_release(&judged->findings);
+	heard_close(ret, &channel, "system");
 }
 
 /* "envelope-differs memory, system-ready " */
@@ -201,14 +180,14 @@ static void check(const struct verdict_case *cases, size_t count)
 			.contract = {.heavy_memory_bytes = 8 * GIB},
 			.context = {.uid = 1001},
 		};
-		struct judged judged;
+		struct heard judged;
 
 		judge(&cases[i].facts, &job, &judged);
 		add_ids(&found, &judged.findings);
 		if (strcmp(found.data, cases[i].expected) != 0)
 			print_error("%s\n", cases[i].name);
 		assert_string_equal(found.data, cases[i].expected);
-		judged_release(&judged);
+		heard_release(&judged);
 	}
 }
 
@@ -239,7 +218,7 @@ static void facts_are_sent(void **state)
 		.nix = {.is_there = true, .mode = 01775, .owner = 7, .store = SYSTEM_STORE_FILLED},
 	};
 	const struct job job = {.lane = {.label = (char[]){""}}};
-	struct judged judged;
+	struct heard judged;
 	int64_t number;
 
 	(void)state;
@@ -255,7 +234,7 @@ static void facts_are_sent(void **state)
 	assert_string_equal(facts_string(&judged.facts, "system.nix.mode"), "1775");
 	assert_string_equal(findings_find(&judged.findings, FINDING_SYSTEM_READY)->detail,
 			    "Linux 6.18.1, x86_64-linux, 4 CPUs, 8 GiB, 53 GiB free at /nix");
-	judged_release(&judged);
+	heard_release(&judged);
 }
 
 /* ---- collect over fixtures/system/CASE: root/ is the machine, expected what is found there */
