@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,18 @@ def test_the_documents_tables_equal_the_binarys(spinup):
     """`python3 tests/docs.py --write` makes them so."""
     found = subprocess.run([sys.executable, ROOT / "tests/docs.py"], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout[:2000]
+
+
+def test_the_readmes_expectations_are_valid(spinup, tmp_path):
+    """The example, checked by the command that stands below it."""
+    readme = (ROOT / "README.md").read_text()
+    (tmp_path / ".github").mkdir()
+    (tmp_path / ".github/spinup.json").write_text(re.search(r"```json\n(.*?)```", readme, re.S)[1])
+    (tmp_path / ".bazelversion").write_text("7.4.1\n")
+    command = re.search(r"^GITHUB_WORKSPACE=.* contract validate .*$", readme, re.M)[0]
+    found = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False,
+                           env={"PATH": f"{pathlib.Path(spinup).parent}:/usr/bin:/bin"})
+    assert found.returncode == 0 and "expectations .github/spinup.json: valid" in found.stdout, found.stderr
 
 
 def test_every_finding_is_explained(spinup):
