@@ -57,7 +57,7 @@ void gpu_library_cache_read(const char *bytes, size_t length, struct words *ret)
 	/* An older table may stand before it. */
 	const char *start = memmem(bytes, length, CACHE_MAGIC, strlen(CACHE_MAGIC));
 	struct cache_header header;
-	size_t left, room;
+	size_t left, room, sum = 0;
 
 	if (!start)
 		return;
@@ -70,9 +70,13 @@ void gpu_library_cache_read(const char *bytes, size_t length, struct words *ret)
 		struct cache_entry entry;
 
 		memcpy(&entry, start + sizeof(header) + i * sizeof(entry), sizeof(entry));
-		if (entry.path < left && start[entry.path] == '/' &&
-		    memchr(start + entry.path, '\0', left - entry.path))
-			words_add(ret, start + entry.path);
+		if (entry.path >= left || start[entry.path] != '/' ||
+		    !memchr(start + entry.path, '\0', left - entry.path))
+			continue;
+		sum += strlen(start + entry.path);
+		if (sum > left) /* entries that share their text: no honest cache has them */
+			return;
+		words_add(ret, start + entry.path);
 	}
 }
 

@@ -325,6 +325,27 @@ static void check_cache(void **state)
 	}
 }
 
+/* Entries that all name one long path would make much of little. */
+static void check_greedy_cache(void **state)
+{
+	const size_t header = 48, entry = 24, count = 1000, length = 65536;
+	const uint32_t at = (uint32_t)(header + count * entry), number = (uint32_t)count;
+	CLEANUP_FREE char *bytes = mem_alloc(at + length, 1);
+	CLEANUP_WORDS struct words words = {0};
+	size_t sum = 0;
+
+	(void)state;
+	memcpy(bytes, "glibc-ld.so.cache1.1", 20);
+	memcpy(bytes + 20, &number, sizeof(number));
+	for (size_t i = 0; i < count; i++)
+		memcpy(bytes + header + i * entry + 8, &at, sizeof(at));
+	memset(bytes + at, '/', length - 1);
+	gpu_library_cache_read(bytes, at + length, &words);
+	for (size_t i = 0; i < words.count; i++)
+		sum += strlen(words.items[i]);
+	assert_true(sum <= at + length);
+}
+
 /* The first that this machine can load counts, in the dynamic loader's order. */
 static void check_order(void **state)
 {
@@ -436,7 +457,7 @@ int main(void)
 		cmocka_unit_test(check_manifests), cmocka_unit_test(check_odd_files),
 		cmocka_unit_test(check_thousands), cmocka_unit_test(check_cache),
 		cmocka_unit_test(check_order),     cmocka_unit_test(check_nix),
-		cmocka_unit_test(check_nix_order),
+		cmocka_unit_test(check_nix_order), cmocka_unit_test(check_greedy_cache),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
