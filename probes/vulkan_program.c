@@ -108,12 +108,24 @@ static bool is_forced(const char *entry)
 	return false;
 }
 
+/* "NVIDIA_API_KEY": a vendor's own services have names like its driver's. */
+static bool is_credential(const char *entry)
+{
+	static const char *const words[] = {"KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"};
+	CLEANUP_FREE char *name = mem_strndup(entry, strcspn(entry, "="));
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strstr(name, words[i]))
+			return true;
+	return false;
+}
+
 static bool is_passed(const char *entry)
 {
 	for (size_t i = 0; i < COUNT(passed); i++)
 		if (text_ends_with(passed[i], "_") ? text_starts_with(entry, passed[i])
 						   : has_name(entry, passed[i]))
-			return !is_forced(entry);
+			return !is_forced(entry) && !is_credential(entry);
 	return false;
 }
 

@@ -289,6 +289,9 @@ static void environment_is_a_drivers(void **state)
 		       "VK_LOADER_DEBUG=all",
 		       "MESA_SHADER_CACHE_DISABLE=false",
 		       "NVIDIA_VISIBLE_DEVICES=all",
+		       "NVIDIA_API_KEY=secret",
+		       "INTEL_REGISTRY_TOKEN=secret",
+		       "AMD_PASSWORD=secret",
 		       "no equals sign",
 		       NULL};
 	CLEANUP_WORDS struct words own = {0}, profile = {0};
