@@ -125,7 +125,7 @@ static bool read_findings(const struct json *array, struct history_entry *entry)
 	const struct json *object;
 
 	entry->findings = mem_alloc(MAX_FINDINGS, sizeof(*entry->findings));
-	for (size_t i = 0; (object = json_at(array, i)); i++) {
+	for (object = json_at(array, 0); object; object = json_next(object)) {
 		struct history_finding finding = {0};
 		bool is_good = read_finding(object, &finding);
 
@@ -146,7 +146,8 @@ static bool read_tasks(const struct json *array, struct history_entry *entry)
 	const struct json *object;
 
 	entry->tasks = mem_alloc(MAX_TASKS, sizeof(*entry->tasks));
-	for (size_t i = 0; (object = json_at(array, i)) && entry->task_count < MAX_TASKS; i++) {
+	object = json_at(array, 0);
+	for (; object && entry->task_count < MAX_TASKS; object = json_next(object)) {
 		struct history_task *task = &entry->tasks[entry->task_count];
 		const char *probe = json_string(json_member(object, "probe"));
 		const char *end = json_string(json_member(object, "end"));

@@ -146,6 +146,11 @@ const struct json *json_at(const struct json *array_or_object, size_t index)
 	return (const struct json *)child;
 }
 
+const struct json *json_next(const struct json *value)
+{
+	return value ? (const struct json *)item_of(value)->next : NULL;
+}
+
 size_t json_count(const struct json *array_or_object)
 {
 	return array_or_object ? (size_t)cJSON_GetArraySize(item_of(array_or_object)) : 0;

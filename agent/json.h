@@ -26,6 +26,7 @@ void json_cleanup(struct json **document);
 /* Look-ups are case-sensitive; NULL in, NULL out; NULL for a missing member. */
 const struct json *json_member(const struct json *object, const char *name);
 const struct json *json_at(const struct json *array_or_object, size_t index);
+const struct json *json_next(const struct json *value); /* its neighbour; NULL behind the last */
 size_t json_count(const struct json *array_or_object);
 const char *json_key(const struct json *member); /* its name within its object, or NULL */
 

@@ -108,7 +108,7 @@ int setup_info_merge(const char *text, const char *detail, struct strbuf *out, s
 		return -1;
 	if (old && !json_is_array(old))
 		return error_set(error, ERROR_AGENT, "it is no list");
-	for (size_t i = 0; (group = json_at(old, i)) || !ours; i++) {
+	for (group = json_at(old, 0); group || !ours; group = json_next(group)) {
 		const char *name = json_string(json_member(group, "group"));
 		bool is_ours = name && strcmp(name, GROUP) == 0;
 

@@ -2,6 +2,7 @@
 /* .setup_info: merged with what others have there, and readable whatever a server says. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/error.h"
 #include "agent/setup_info.h"
@@ -48,6 +49,25 @@ static void merged(void **state)
 		strbuf_release(&tight);
 		strbuf_release(&out);
 	}
+}
+
+/* As long as the file may be: the runner waits. */
+static void a_long_list_takes_no_time(void **state)
+{
+	const size_t count = 500000;
+	struct strbuf out = STRBUF_INIT(8u << 20);
+	char *text = malloc(2 * count + 2);
+	struct error error = {0};
+
+	(void)state;
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + 2 * i, i ? ",0" : "[0", 2);
+	memcpy(text + 2 * count, "]", 2);
+	(void)alarm(30);
+	assert_int_equal(setup_info_merge(text, "new", &out, &error), 0);
+	(void)alarm(0);
+	free(text);
+	strbuf_release(&out);
 }
 
 static void details(void **state)
@@ -101,6 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(merged),
+		cmocka_unit_test(a_long_list_takes_no_time),
 		cmocka_unit_test(details),
 		cmocka_unit_test(a_flood_stays_small),
 	};
