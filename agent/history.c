@@ -283,16 +283,17 @@ static int read_file(const struct context *context, const char *path, struct str
 	return 0;
 }
 
-static int parse(struct history *history, const struct strbuf *text, enum surface surface,
-		 struct error *error)
+int history_parse(struct history *ret, const struct strbuf *text, enum surface surface,
+		  struct error *error)
 {
 	CLEANUP_JSON struct json *report = NULL;
 
+	*ret = (struct history){0};
 	if (json_parse(text->data, text->length, "it", &report, error) < 0)
 		return -1;
-	if (read_report(history, report, surface))
+	if (read_report(ret, report, surface))
 		return 0;
-	history_release(history);
+	history_release(ret);
 	return error_set(error, ERROR_AGENT, "it does not have the form of a report");
 }
 
@@ -308,7 +309,7 @@ void history_read(struct history *ret, const struct context *context, struct fin
 	if (read_file(context, path, &text, &error) < 0) {
 		if (errno == ENOENT && context->is_container_job)
 			return;
-	} else if (parse(ret, &text, context->surface, &error) == 0) {
+	} else if (history_parse(ret, &text, context->surface, &error) == 0) {
 		return;
 	}
 	findings_note(findings, FINDING_HISTORY_IGNORED, path, "not read: %s", error.message);

@@ -9,8 +9,10 @@
 #include "agent/context.h"
 #include "agent/finding.h"
 
+struct error;
 struct probe;
 struct result;
+struct strbuf;
 
 struct history_finding {
 	char *id;
@@ -52,6 +54,10 @@ struct history {
  * is nothing to be said: the path is the runner's. */
 void history_read(struct history *ret, const struct context *context, struct findings *findings);
 void history_release(struct history *history);
+
+/* Reads a report's TEXT as a run of SURFACE does. Returns 0, or -1 with ERROR and nothing in RET. */
+int history_parse(struct history *ret, const struct strbuf *text, enum surface surface,
+		  struct error *error);
 
 /* Whether RESULT's run has found the same again. */
 bool history_finding_holds(const struct history_finding *finding, const struct result *result);
