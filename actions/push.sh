@@ -36,6 +36,12 @@ give_up() {
 	leave 0
 }
 
+# Where a command that should never fail has failed (no space, no rights), its own words are in the log.
+stop_short() {
+	[ "$1" -ne 0 ] || leave 0
+	give_up "nothing more is pushed: the step itself failed; what failed is in the log"
+}
+
 # Text of a server or of another program: no line of it can become a workflow command.
 show() { tail -c 65536 "$1" | tr -d '\000-\010\013-\037\177' | sed 's/##\[/# #[/g; s/^/  | /'; }
 
@@ -159,7 +165,7 @@ push() {
 	give_up 'the push to Attic failed; not all new store paths are in the cache. What the client said is in the log'
 }
 
-trap 'leave $?' EXIT
+trap 'stop_short $?' EXIT
 trap 'leave 130' INT
 trap 'leave 143' TERM HUP
 limit=${WITH_PUSH_TIMEOUT:-600}

@@ -352,6 +352,17 @@ def test_many_paths_go_in_batches(lab, watched):
     assert words.count("push") == 3 and max(len(part.split("\0")) for part in "\0".join(words).split("push\0")) < 70
 
 
+@pytest.mark.parametrize("required", [False, True])
+def test_a_step_that_fails_by_itself(lab, watched, required):
+    """No space is left for its files: what fails otherwise is no more than a push that fails."""
+    watched.place({"/opt/full/mktemp": File("#!/bin/sh\necho 'mktemp: no space' >&2\nexit 1\n", 0o755)})
+    steps = Steps(lab, watched)
+    steps.push("snapshot").check()
+    result = steps.push("push", PATH="/opt/full:" + steps.env["PATH"], WITH_REQUIRE_CACHE_PUSH=str(required).lower())
+    assert result.rc == int(required) and "mktemp: no space" in result.stdout + result.stderr
+    assert f"::{'error' if required else 'warning'} title=spinup%3A push::" in result.stdout
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_cancelled_push_leaves_nothing(lab, watched, number):
     """Neither the private files nor the client."""
