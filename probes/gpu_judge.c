@@ -149,14 +149,17 @@ static bool has_driver_for_nix(const struct gpu_search *search)
 static void judge_nix(const struct gpu_facts *facts, const struct job *job, struct channel *channel)
 {
 	const struct gpu_search *search = &facts->searches[GPU_USERLAND_NIX];
+	const struct vulkan_answer *answer = &facts->answers[GPU_USERLAND_NIX];
 	CLEANUP_STRBUF struct strbuf end = STRBUF_INIT(TEXT_MAX_BYTES);
 
 	if (facts->was_run[GPU_USERLAND_NIX]) {
 		if (gpu_is_proven(facts, GPU_USERLAND_NIX))
 			return;
-		gpu_describe_end(&end, &facts->answers[GPU_USERLAND_NIX]);
-		channel_finding(channel, FINDING_GPU_NOT_FOR_NIX, facts->nix.library, NULL, "%s",
-				end.data);
+		gpu_describe_end(&end, answer);
+		channel_finding(channel,
+				answer->end == VULKAN_NOT_STARTED ? FINDING_VULKAN_NOT_RUN
+								  : FINDING_GPU_NOT_FOR_NIX,
+				facts->nix.library, NULL, "%s", end.data);
 		return;
 	}
 	if (!facts->nix.has_store || !(job->required & LANE_NIX) || has_driver_for_nix(search))

@@ -115,6 +115,7 @@ static const struct {
 	{VULKAN_COMPUTED, VULKAN_COMPUTED, "gpu-ready", 1},
 	{VULKAN_COMPUTED, VULKAN_ERROR, "gpu-ready gpu-not-for-nix", 1},
 	{VULKAN_COMPUTED, VULKAN_ONLY_SOFTWARE, "gpu-ready gpu-not-for-nix", 1},
+	{VULKAN_COMPUTED, VULKAN_NOT_STARTED, "gpu-ready vulkan-not-run", 1},
 	{VULKAN_NO_LIBRARY, VULKAN_COMPUTED, "gpu-ready gpu-only-for-nix", 1},
 	{VULKAN_WRONG_RESULT, NEVER, "vulkan-wrong-result", 0},
 	{VULKAN_ERROR, NEVER, "vulkan-failed", 0},
