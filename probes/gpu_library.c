@@ -74,7 +74,7 @@ void gpu_library_cache_read(const char *bytes, size_t length, struct words *ret)
 		    !memchr(start + entry.path, '\0', left - entry.path))
 			continue;
 		sum += strlen(start + entry.path);
-		if (sum > left) /* entries that share their text: no honest cache has them */
+		if (sum > CACHE_MAX_BYTES) /* thousands of entries that name one long text */
 			return;
 		words_add(ret, start + entry.path);
 	}
