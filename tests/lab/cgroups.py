@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Zlib
 """Real memory and CPU limits for pods, as a lane's envelope sets them: cgroup v2, or v1's controllers."""
 
+import itertools
 import os
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from places import BOX, LabError
 ROOT = Path("/sys/fs/cgroup")
 PREFIX = "spinup-lab-"
 PERIOD_US = 100000
+NUMBERS = itertools.count()  # of this process: it may have several labs
 # controller: the file of a limit in its hierarchy, v1
 V1 = {"memory": "memory.limit_in_bytes", "cpu": "cpu.cfs_quota_us"}
 
@@ -49,7 +51,7 @@ class Cgroups:
             return self.made[memory, cpus]
 
     def _make(self, memory, cpus):
-        name = f"{PREFIX}{os.getpid()}-{len(self.made)}"
+        name = f"{PREFIX}{os.getpid()}-{next(NUMBERS)}"
         quota = int(cpus * PERIOD_US) if cpus else -1
         if self.unified:
             folder = self._folder(ROOT, name)
@@ -72,7 +74,7 @@ class Cgroups:
             return self.made[device, version]
 
     def _deny(self, device, version):
-        name = f"{PREFIX}{os.getpid()}-{len(self.made)}"
+        name = f"{PREFIX}{os.getpid()}-{next(NUMBERS)}"
         try:
             if version == 1:
                 folder = self._folder(ROOT / "devices", name)
