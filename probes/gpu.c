@@ -25,33 +25,33 @@ static void gpu_plan(const struct job *job, struct plan *plan)
 {
 	bool is_promised = job->required & LANE_GPU;
 	bool is_of_lane = job->lane.promises & LANE_GPU;
+	bool has_own_deadline = is_promised || job->options->command == COMMAND_PROBE;
+	unsigned int all_ms = job->options->deadline_ms;
 
 	if (!is_promised && !job->options->is_all)
 		return;
-	plan_add(plan,
-		 &(struct plan_entry){
-			 .probe = &probe_gpu,
-			 .name = "gpu",
-			 .subject = "",
-			 .kind = is_promised ? TASK_PROMISE : TASK_ADVICE,
-			 .why = is_of_lane    ? "the lane promises gpu"
-				: is_promised ? "gpu is required"
-					      : "every device is asked for",
-			 .deadline_ms = DEADLINE_MS,
-			 .has_own_deadline = is_promised || job->options->command == COMMAND_PROBE,
-		 });
+	plan_add(plan, &(struct plan_entry){
+			       .probe = &probe_gpu,
+			       .name = "gpu",
+			       .subject = "",
+			       .kind = is_promised ? TASK_PROMISE : TASK_ADVICE,
+			       .why = is_of_lane    ? "the lane promises gpu"
+				      : is_promised ? "gpu is required"
+						    : "everything is tried (--all)",
+			       .deadline_ms = has_own_deadline || all_ms > DEADLINE_MS ? DEADLINE_MS
+										       : all_ms,
+			       .has_own_deadline = has_own_deadline,
+		       });
 }
 
 /* ---- run */
 
 /* What is left of the task's time, in milliseconds, for the proofs that are still to come. */
-static unsigned int left_ms(const struct job *job, const struct task *task, int64_t start_us)
+static unsigned int left_ms(const struct task *task, int64_t start_us)
 {
 	unsigned int all_ms = task->deadline_ms;
 	int64_t spent_ms = (run_clock_us() - start_us) / 1000;
 
-	if (!task->has_own_deadline && job->options->deadline_ms < all_ms)
-		all_ms = job->options->deadline_ms;
 	spent_ms += all_ms / 4 < MARGIN_MS ? all_ms / 4 : MARGIN_MS;
 	return spent_ms < all_ms ? all_ms - (unsigned int)spent_ms : 1;
 }
@@ -75,7 +75,7 @@ static void prove(struct gpu_facts *facts, const struct job *job, const struct t
 		.environment = job->context.environment,
 		.is_software_allowed = job->options->is_software_gpu_allowed,
 		.are_nvidia_libraries_wanted = has_nvidia_node(&facts->nodes),
-		.timeout_ms = left_ms(job, task, start_us),
+		.timeout_ms = left_ms(task, start_us),
 	};
 
 	if (job->context.root.is_confined)
@@ -89,7 +89,7 @@ static void prove(struct gpu_facts *facts, const struct job *job, const struct t
 		return;
 	ask.interpreter = facts->nix.interpreter;
 	ask.library = facts->nix.library;
-	ask.timeout_ms = left_ms(job, task, start_us);
+	ask.timeout_ms = left_ms(task, start_us);
 	channel_phase(channel, "compute with Nix's loader");
 	vulkan_run(&ask, &facts->answers[GPU_USERLAND_NIX]);
 	facts->was_run[GPU_USERLAND_NIX] = true;

@@ -6,6 +6,7 @@
 #include "agent/cleanup.h"
 #include "agent/fact_names.h"
 #include "agent/job.h"
+#include "agent/mem.h"
 #include "agent/record.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -151,6 +152,7 @@ static void judge_nix(const struct gpu_facts *facts, const struct job *job, stru
 	const struct gpu_search *search = &facts->searches[GPU_USERLAND_NIX];
 	const struct vulkan_answer *answer = &facts->answers[GPU_USERLAND_NIX];
 	CLEANUP_STRBUF struct strbuf end = STRBUF_INIT(TEXT_MAX_BYTES);
+	CLEANUP_FREE char *count = mem_format("%zu", search->count);
 
 	if (facts->was_run[GPU_USERLAND_NIX]) {
 		if (gpu_is_proven(facts, GPU_USERLAND_NIX))
@@ -164,12 +166,12 @@ static void judge_nix(const struct gpu_facts *facts, const struct job *job, stru
 	}
 	if (!facts->nix.has_store || !(job->required & LANE_NIX) || has_driver_for_nix(search))
 		return;
-	channel_finding(channel, FINDING_GPU_NOT_FOR_NIX, "/run/opengl-driver", NULL,
-			"%zu manifest%s in the places that nixpkgs' loader reads, and none with a "
-			"GPU's driver that its programs can open%s%s",
-			search->count, search->count == 1 ? "" : "s",
-			search->outside ? "; not in them: " : "",
-			search->outside ? search->outside : "");
+	channel_finding(
+		channel, FINDING_GPU_NOT_FOR_NIX, "/run/opengl-driver", NULL,
+		"%s manifest%s in the places that nixpkgs' loader reads%s%s%s",
+		search->count ? count : "no", search->count == 1 ? "" : "s",
+		search->count ? ", and none with a GPU's driver that its programs can open" : "",
+		search->outside ? "; not in them: " : "", search->outside ? search->outside : "");
 }
 
 static void judge_image(const struct gpu_facts *facts, struct channel *channel)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Zlib */
 /* A libvulkan.so.1 that computes with the CPU what the helper asks for, and misbehaves where the
  * variable VK_FAKE says so: words of FUNCTION=ACT, with spaces between.
- *   vkCreateInstance=hang       crash, exit42, scribble (over what the helper says), socket, file (fails
+ *   vkCreateInstance=hang       slow7 (seconds), crash, exit42, scribble (over what the helper says), socket, file (fails
  *                               where it may not open a network socket, or not write a file)
  *   vkCreateDevice=-3           any VkResult
  *   vkCreateFence=absent        the function is not there
@@ -63,6 +63,10 @@ static VkResult act(const char *function)
 	if (strcmp(what, "hang") == 0)
 		for (;;)
 			pause();
+	if (strncmp(what, "slow", 4) == 0) {
+		(void)sleep((unsigned int)strtoul(what + 4, NULL, 10));
+		return VK_SUCCESS;
+	}
 	if (strcmp(what, "crash") == 0)
 		*(volatile int *)8 = 1;
 	if (strcmp(what, "socket") == 0 && socket(AF_INET, SOCK_STREAM, 0) < 0)
