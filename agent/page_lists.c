@@ -16,7 +16,7 @@
 #include "agent/strbuf.h"
 
 #define NAME_COLUMN 2u
-#define NAME_MAX_COLUMNS 36u
+#define NAME_MAX_COLUMNS 38u
 
 /* Several lines stand below one another, each behind a bar. */
 static void print_lines(struct strbuf *out, size_t column, const char *text)

@@ -47,7 +47,7 @@ struct kvm_program {
 	/* Writes what it needs into the guest's memory and the processor's registers. Returns NULL,
 	 * or the name of the call that failed, with errno. */
 	const char *(*prepare)(int kvm, int vcpu, uint8_t *memory);
-	/* How often it went round its loop so far. */
+	/* How far it came: below KVM_GUEST_LOOPS where it did not come to its end. */
 	uint64_t (*progress)(int vcpu);
 	uint64_t address;      /* where its code lies, guest-physical */
 	uint64_t mark_address; /* where it leaves MARK; 0: nowhere */

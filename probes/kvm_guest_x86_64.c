@@ -166,6 +166,14 @@ static const char *prepare_long(int kvm, int vcpu, uint8_t *memory)
 	return ioctl(vcpu, KVM_SET_REGS, &registers) < 0 ? "KVM_SET_REGS" : NULL;
 }
 
+/* It has no loop: its way is that of its instructions. */
+static uint64_t count_bytes(int vcpu)
+{
+	struct kvm_regs registers;
+
+	return ioctl(vcpu, KVM_GET_REGS, &registers) < 0 ? 0 : registers.rip - REAL_CODE;
+}
+
 static uint64_t count_loops(int vcpu)
 {
 	struct kvm_regs registers;
@@ -181,6 +189,7 @@ const struct kvm_program kvm_programs[] = {
 		.code_end = kvm_real_code_end,
 		.says = "4",
 		.prepare = prepare_real,
+		.progress = count_bytes,
 		.address = REAL_CODE,
 	},
 	{

@@ -188,7 +188,7 @@ def test_a_daemon_that_looked_too_early(lab, spinup, kvm):
 
 # ---- repair
 
-COMMANDS = {"run": "0666", "doctor": "0660", "env": "0660", "plan": "0660", "probe": "0660"}
+COMMANDS = {"run": "0666", "hook": "0666", "doctor": "0660", "env": "0660", "plan": "0660", "probe": "0660"}
 
 
 def mode_after(pod, *words, user="root"):
@@ -199,10 +199,10 @@ def mode_after(pod, *words, user="root"):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_run_alone_mends_the_pods_own_node(lab, spinup, kvm, command):
+def test_a_job_alone_mends_the_pods_own_node(lab, spinup, kvm, command):
     assert spinup and kvm is None
-    words = [command, "kvm"] if command == "probe" else [command]
-    words += [] if command in ("env", "plan") else ["--json"]
+    words = [command, *{"probe": ["kvm"], "hook": ["started"]}.get(command, [])]
+    words += ["--json"] if command in ("run", "doctor", "probe") else []
     with lab.pod(image="determinate", daemon="determinate", **node("0660", 993)) as pod:
         mode, result = mode_after(pod, *words, *LANE)
     assert mode == COMMANDS[command], result.stdout

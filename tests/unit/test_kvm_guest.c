@@ -135,6 +135,25 @@ static void check_guests(void **state)
 	}
 }
 
+/* A processor in real mode that got as far as the second instruction does not stand still. */
+static void check_progress_in_real_mode(void **state)
+{
+	const uint8_t stands[] = {0xeb, 0xfe}, creeps[] = {0x90, 0xeb, 0xfe}; /* nop; jmp $ */
+	struct kvm_program program = kvm_programs[0];
+	struct kvm_proof proof;
+
+	(void)state;
+	need_kvm();
+	program.code = stands;
+	program.code_end = stands + sizeof(stands);
+	prove(&program, 1, &proof);
+	assert_int_equal(proof.end, KVM_END_HANGS);
+	program.code = creeps;
+	program.code_end = creeps + sizeof(creeps);
+	prove(&program, 1, &proof);
+	assert_int_equal(proof.end, KVM_END_CRAWLS);
+}
+
 /* What comes after a program that does not work is not run: its words would hide the first ones. */
 static void check_first_failure_ends(void **state)
 {
@@ -158,10 +177,13 @@ static void check_first_failure_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(check_ours),      cmocka_unit_test(check_capabilities),
+		cmocka_unit_test(check_ours),
+		cmocka_unit_test(check_capabilities),
 		cmocka_unit_test(check_no_device),
 #ifdef __x86_64__
-		cmocka_unit_test(check_guests),    cmocka_unit_test(check_first_failure_ends),
+		cmocka_unit_test(check_guests),
+		cmocka_unit_test(check_first_failure_ends),
+		cmocka_unit_test(check_progress_in_real_mode),
 #endif
 	};
 
