@@ -3,7 +3,7 @@
  * in none of the job's groups. QEMU in such a build falls back to emulation without a word. */
 #include "agent/nix_kvm.h"
 
-#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/cleanup.h"
@@ -33,14 +33,24 @@ static bool is_true(const struct trial *trial, const char *fact)
 	return facts_boolean(trial->facts, fact) == 1;
 }
 
-/* Whether builds run as users of their own, and not as the one who asks for them. */
+/* Users of Nix's group; it can do without, where it makes numbers up (auto-allocate-uids). */
 static bool has_build_users(const struct trial *trial)
 {
-	const char *state = facts_string(trial->facts, FACT_NIX_STATE);
 	int64_t count;
 
-	return (state && strcmp(state, "daemon") == 0) ||
-	       facts_integer(trial->facts, FACT_NIX_BUILD_USERS, &count);
+	return facts_integer(trial->facts, FACT_NIX_BUILD_USERS, &count);
+}
+
+/* Builds run as the one who asks for them, or as others, of whom only users are in groups. */
+static bool is_open_to_builds(const struct trial *trial, const char *mode)
+{
+	const char *state = facts_string(trial->facts, FACT_NIX_STATE);
+
+	if (!has_build_users(trial) && strcmp(state, "daemon") != 0)
+		return true;
+	if (mode && (strtoul(mode, NULL, 8) & 06) == 06)
+		return true;
+	return has_build_users(trial) && is_true(trial, FACT_KVM_FOR_BUILDERS);
 }
 
 static void judge_offered(const struct trial *trial)
@@ -51,7 +61,7 @@ static void judge_offered(const struct trial *trial)
 	if (!is_true(trial, FACT_KVM_USABLE)) {
 		say(trial, FINDING_NIX_KVM_CLAIMED,
 		    "Nix's system features name kvm, and the device does not work for this user");
-	} else if (has_build_users(trial) && !is_true(trial, FACT_KVM_FOR_BUILDERS)) {
+	} else if (!is_open_to_builds(trial, mode)) {
 		closed = mem_format("mode %s lets this user in, but not Nix's build users",
 				    mode ? mode : "unknown");
 		say(trial, FINDING_NIX_KVM_CLOSED, closed);

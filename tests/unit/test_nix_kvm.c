@@ -25,29 +25,32 @@ struct row {
 	int are_features_set;
 	bool has_build_users;
 	enum finding_id expected;
+	const char *mode; /* the node's; NULL: not known */
 };
 
 /* Each row is read as a whole. */
 /* clang-format off */
 static const struct row rows[] = {
-	{"all is well", 1, 1, 0, "daemon", "kvm\nnixos-test", 0, true, FINDING_NIX_KVM_READY},
-	{"the job's user alone", 1, 0, 0, "daemon", "kvm", 0, true, FINDING_NIX_KVM_CLOSED},
-	{"ids that are made up have no groups", 1, 0, 0, "daemon", "kvm", 0, false, FINDING_NIX_KVM_CLOSED},
-	{"a single user builds himself", 1, 0, 0, "single-user", "kvm", 0, false, FINDING_NIX_KVM_READY},
-	{"root has build users without a daemon", 1, 0, 0, "single-user", "kvm", 0, true, FINDING_NIX_KVM_CLOSED},
-	{"a promise that the device does not keep", 0, 1, 0, "daemon", "kvm", 1, true, FINDING_NIX_KVM_CLAIMED},
-	{"neither one nor the other", 0, UNKNOWN, UNKNOWN, "daemon", "nixos-test", 1, true, NOTHING},
+	{"all is well", 1, 1, 0, "daemon", "kvm\nnixos-test", 0, true, FINDING_NIX_KVM_READY, NULL},
+	{"the job's user alone", 1, 0, 0, "daemon", "kvm", 0, true, FINDING_NIX_KVM_CLOSED, NULL},
+	{"ids that are made up have no groups", 1, 0, 0, "daemon", "kvm", 0, false, FINDING_NIX_KVM_CLOSED, NULL},
+	{"not even that of the build users", 1, 1, 0, "daemon", "kvm", 0, false, FINDING_NIX_KVM_CLOSED, "0660"},
+	{"but they are others", 1, 1, 0, "daemon", "kvm", 0, false, FINDING_NIX_KVM_READY, "0666"},
+	{"a single user builds himself", 1, 0, 0, "single-user", "kvm", 0, false, FINDING_NIX_KVM_READY, NULL},
+	{"root has build users without a daemon", 1, 0, 0, "single-user", "kvm", 0, true, FINDING_NIX_KVM_CLOSED, NULL},
+	{"a promise that the device does not keep", 0, 1, 0, "daemon", "kvm", 1, true, FINDING_NIX_KVM_CLAIMED, NULL},
+	{"neither one nor the other", 0, UNKNOWN, UNKNOWN, "daemon", "nixos-test", 1, true, NOTHING, NULL},
 	{"a device that Nix does not offer", 1, 1, 0, "daemon", "nixos-test\nbenchmark", 1, true,
-	 FINDING_NIX_KVM_NOT_OFFERED},
-	{"a word that begins so", 1, 1, 0, "daemon", "kvm2", 1, true, FINDING_NIX_KVM_NOT_OFFERED},
-	{"no feature at all", 1, 1, 0, "daemon", "", 1, true, FINDING_NIX_KVM_NOT_OFFERED},
-	{"a daemon that looked too early", 1, 1, 1, "daemon", "kvm", 0, true, FINDING_NIX_KVM_DAEMON_OLDER},
-	{"one that need not look", 1, 1, 1, "daemon", "kvm", 1, true, FINDING_NIX_KVM_READY},
-	{"no Nix", 1, 1, 0, "absent", "kvm", 0, false, NOTHING},
-	{"a Nix that does not work", 1, 1, 0, "broken", "kvm", 0, true, NOTHING},
-	{"a store elsewhere", 1, 0, 0, "other", "kvm", 0, false, NOTHING},
-	{"kvm was not proven", UNKNOWN, UNKNOWN, UNKNOWN, "daemon", "kvm", 0, true, NOTHING},
-	{"nix was not proven", 1, 1, 0, NULL, NULL, UNKNOWN, false, NOTHING},
+	 FINDING_NIX_KVM_NOT_OFFERED, NULL},
+	{"a word that begins so", 1, 1, 0, "daemon", "kvm2", 1, true, FINDING_NIX_KVM_NOT_OFFERED, NULL},
+	{"no feature at all", 1, 1, 0, "daemon", "", 1, true, FINDING_NIX_KVM_NOT_OFFERED, NULL},
+	{"a daemon that looked too early", 1, 1, 1, "daemon", "kvm", 0, true, FINDING_NIX_KVM_DAEMON_OLDER, NULL},
+	{"one that need not look", 1, 1, 1, "daemon", "kvm", 1, true, FINDING_NIX_KVM_READY, NULL},
+	{"no Nix", 1, 1, 0, "absent", "kvm", 0, false, NOTHING, NULL},
+	{"a Nix that does not work", 1, 1, 0, "broken", "kvm", 0, true, NOTHING, NULL},
+	{"a store elsewhere", 1, 0, 0, "other", "kvm", 0, false, NOTHING, NULL},
+	{"kvm was not proven", UNKNOWN, UNKNOWN, UNKNOWN, "daemon", "kvm", 0, true, NOTHING, NULL},
+	{"nix was not proven", 1, 1, 0, NULL, NULL, UNKNOWN, false, NOTHING, NULL},
 };
 /* clang-format on */
 
@@ -63,6 +66,8 @@ static void set_facts(struct facts *facts, const struct row *row)
 	set(facts, FACT_KVM_FOR_BUILDERS, row->is_for_builders);
 	set(facts, FACT_KVM_AFTER_DAEMON, row->is_after_daemon);
 	set(facts, FACT_NIX_FEATURES_SET, row->are_features_set);
+	if (row->mode)
+		facts_set_text(facts, FACT_KVM_NODE_MODE, FACT_STRING, row->mode);
 	if (row->state)
 		facts_set_text(facts, FACT_NIX_STATE, FACT_STRING, row->state);
 	if (row->features)
