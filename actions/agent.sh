@@ -75,7 +75,7 @@ take_inputs() {
 		export SPINUP_ATTIC_PUSH=true
 		export SPINUP_REQUIRE="${SPINUP_REQUIRE:+$SPINUP_REQUIRE,}attic-push"
 		;;
-	*) die_of_usage "require-cache-push is neither true nor false: '$WITH_REQUIRE_CACHE_PUSH'" ;;
+	*) die_of_usage "require-cache-push: '$WITH_REQUIRE_CACHE_PUSH' is neither true nor false" ;;
 	esac
 	unset WITH_REQUIRE_CACHE_PUSH
 }

@@ -150,7 +150,8 @@ static int store_switch(bool *target, const char *name, const char *value, struc
 	int index = index_of(value, words);
 
 	if (index < 0)
-		return error_set(error, ERROR_USAGE, "%s is neither true nor false", name);
+		return error_set(error, ERROR_USAGE, "%s: '%.40s' is neither true nor false", name,
+				 value);
 	*target = index % 2 == 1;
 	return 0;
 }
@@ -178,20 +179,24 @@ static int store(struct options *options, const struct option_row *row, const ch
 	case OPTION_SECONDS:
 		if (!text_to_number(value, 1, MAX_DEADLINE_S, &seconds))
 			return error_set(error, ERROR_USAGE,
-					 "%s: not a number of seconds from 1 to %lu", name,
-					 MAX_DEADLINE_S);
+					 "%s: '%.40s' is no number of seconds from 1 to %lu", name,
+					 value, MAX_DEADLINE_S);
 		*(unsigned int *)target = (unsigned int)seconds * 1000;
 		return 0;
 	case OPTION_MODE:
 		index = index_of(value, modes);
 		*(enum mode *)target = index == 1 ? MODE_WARN : MODE_ENFORCE;
-		return index >= 0 ? 0 : error_set(error, ERROR_USAGE, "%s: enforce or warn", name);
+		return index >= 0
+			       ? 0
+			       : error_set(error, ERROR_USAGE,
+					   "%s: '%.40s' is neither enforce nor warn", name, value);
 	case OPTION_FORMAT:
 		index = index_of(value, formats);
 		*(enum env_format *)target = (enum env_format)(index < 0 ? 0 : index);
 		return index >= 0 ? 0
-				  : error_set(error, ERROR_USAGE, "%s: sh, github, dotenv or json",
-					      name);
+				  : error_set(error, ERROR_USAGE,
+					      "%s: '%.40s' is none of sh, github, dotenv and json",
+					      name, value);
 	}
 	return error_set(error, ERROR_AGENT, "%s: no such kind of option", name);
 }

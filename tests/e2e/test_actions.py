@@ -145,7 +145,7 @@ def test_a_switch_that_is_neither(lab):
     """It could be meant as true: it is not passed over."""
     result = Step("nix-job", "agent.sh", {"require-cache-push": "yes\n::x::", "mode": "warn"}).run(lab)
     assert (result.rc, result.stdout) == (
-        2, "::error title=spinup%3A usage::require-cache-push is neither true nor false: 'yes ::x::'\n")
+        2, "::error title=spinup%3A usage::require-cache-push: 'yes ::x::' is neither true nor false\n")
 
 
 # ---- the command

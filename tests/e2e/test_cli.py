@@ -22,9 +22,10 @@ USAGE = {
     ("run", "--frob\n::error::x"): "--frob ::error::x: unknown here; see `spinup run --help`",
     ("run", "--label"): "--label needs its LABEL",
     ("run", "extra"): "extra: one argument too many; see `spinup run --help`",
-    ("run", "--mode", "x"): "--mode: enforce or warn",
-    ("run", "--deadline", "0"): "--deadline: not a number of seconds from 1 to 3600",
-    ("run", "--deadline", "1e3"): "--deadline: not a number of seconds from 1 to 3600",
+    ("run", "--mode", "x"): "--mode: 'x' is neither enforce nor warn",
+    ("run", "--deadline", "0"): "--deadline: '0' is no number of seconds from 1 to 3600",
+    ("run", "--deadline", "1e3"): "--deadline: '1e3' is no number of seconds from 1 to 3600",
+    ("run", "--strict=x\n::error::" + 99 * "x"): "--strict: 'x ::error::" + 29 * "x" + "' is neither true nor false",
     ("run", "--skip", "x"): "--skip x: there is no such probe; `spinup probe` lists them",
     ("run", "--skip", "x\n::error::"): "--skip x ::error::: there is no such probe; `spinup probe` lists them",
     ("run", "--require", "x"): "--require x: nothing of that name can be promised (nix, kvm, gpu, docker, heavy, "
@@ -32,7 +33,7 @@ USAGE = {
     ("explain", "x"): "x: there is no such finding; `spinup explain` lists them",
     ("probe", "x"): "x: there is no such probe; `spinup probe` lists them",
     ("run", "--contract", "/etc/hostname"): "/etc/hostname:1:1: expected a value",
-    ("run", "--contract", "/gone"): "/gone: No such file or directory",
+    ("run", "--contract", "/gone"): "--contract /gone: there is no such file",
 }
 COMMANDS = ("run", "doctor", "plan", "probe", "env", "contract", "explain", "version", "help")
 BAD_CONTRACTS = {
@@ -88,7 +89,7 @@ def test_wrong_usage_is_one_line(bare, words):
 
 def test_variables_are_named_in_their_own_right(bare):
     result = bare.exec(["spinup", "run"], env={**CONTRACT, "SPINUP_MODE": "x"})
-    assert (result.rc, result.stderr) == (2, "spinup: SPINUP_MODE: enforce or warn\n")
+    assert (result.rc, result.stderr) == (2, "spinup: SPINUP_MODE: 'x' is neither enforce nor warn\n")
     ignored = {"SPINUP_PORT": "tcp://10.0.0.1:80", "SPINUP_MODE": ""}  # of a Service link; unset
     assert bare.exec(["spinup", "plan"], env={**CONTRACT, **ignored}).rc == 0
 

@@ -91,7 +91,7 @@ static void wrong_usage_is_named(void **state)
 		{"run", {"--nonsense"}, {0}, "--nonsense"},
 		{"run", {"--label"}, {0}, "--label needs its LABEL"},
 		{"run", {"stray"}, {0}, "one argument too many"},
-		{"run", {"--mode", "loud"}, {0}, "enforce or warn"},
+		{"run", {"--mode", "loud"}, {0}, "'loud' is neither enforce nor warn"},
 		{"run", {"--deadline", "0"}, {0}, "--deadline"},
 		{"run", {"--deadline", "10s"}, {0}, "--deadline"},
 		{"run", {"--strict=maybe"}, {0}, "--strict"},
