@@ -107,7 +107,7 @@ static int prove_and_become(const struct attempt *attempt, bool is_usable, struc
 	CLEANUP_FREE char *name = text_cleaned(options->wrapped[0], 200);
 	CLEANUP_FREE char **environment = NULL;
 	struct exec_work work = {prove, attempt, options->deadline_ms + SLACK_MS};
-	struct exec_result result = {.end = EXEC_DONE};
+	struct exec_result result = {EXEC_DONE, is_usable ? 0 : ERROR_USAGE};
 	struct signals signals;
 
 	signals_hold(&signals);

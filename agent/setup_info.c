@@ -37,9 +37,9 @@ static void add_finding(const struct result *result, const struct finding *findi
 	CLEANUP_FREE char *what = text_cleaned(remedy, LINE_MAX_BYTES);
 	CLEANUP_FREE char *about = text_cleaned(subject, LINE_MAX_BYTES);
 
-	strbuf_printf(out, "%s: %s %s%s%s\n", severity_name(finding->severity), finding->probe,
-		      about, *about ? ": " : "", seen);
-	strbuf_printf(out, "  to do: %s [%s]\n", what, finding_kind(finding->id)->id);
+	strbuf_printf(out, "%s: %s%s%s: %s\n", severity_name(finding->severity), finding->probe,
+		      *about ? " " : "", about, seen);
+	strbuf_printf(out, "  -> %s [%s]\n", what, finding_kind(finding->id)->id);
 }
 
 void setup_info_detail(const struct result *result, struct strbuf *out)

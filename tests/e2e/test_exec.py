@@ -66,8 +66,8 @@ def test_a_command_that_cannot_be_run(lab, spinup, words, status, why):
 @pytest.mark.parametrize("words, env, why", [
     (["--lable", "x"], {}, "--lable: unknown here"),
     (["--json"], {}, "--json: unknown here"),
-    (["--deadline", "soon"], {}, "--deadline: not a number"),
-    ([], {"SPINUP_DEADLINE": "soon"}, "SPINUP_DEADLINE: not a number"),
+    (["--deadline", "soon"], {}, "--deadline: 'soon' is no number"),
+    ([], {"SPINUP_DEADLINE": "soon"}, "SPINUP_DEADLINE: 'soon' is no number"),
     ([], {"SPINUP_CONTRACT": "/nonexistent"}, "/nonexistent"),
     (["--expect", "/etc/passwd"], {}, "/etc/passwd"),
     (["--require", "nonsense"], {}, "nonsense"),
@@ -77,6 +77,8 @@ def test_a_mistake_does_not_keep_the_command_from_running(lab, spinup, words, en
     """It is said, and the command's environment is as it was."""
     result = entrypoint(lab, *words, "--", "env", env=env)
     assert result.rc == 0 and why in result.stderr, result.stderr
+    assert result.stderr.endswith("spinup: the proofs ended with status 2; env is started with the environment as it "
+                                  "was\n")
     assert not {"SPINUP_REPORT_PATH", "SPINUP_LANE"} & set(variables(result.stdout))
 
 
@@ -371,7 +373,7 @@ def test_setup_info_is_merged(lab, spinup, before, kept, mode):
     ours, = [group for group in groups if group["group"] == "spinup"]
     lines = ours["detail"].splitlines()
     assert lines[0].startswith("failed: lane tinyland-nix, ") and any("[nix-absent]" in line for line in lines)
-    assert all(re.match(r"failed: |notice: |warning: |error: |  to do: ", line) for line in lines), lines
+    assert all(re.match(r"failed: |(notice|warning|error): \w+( \S+)?: |  -> ", line) for line in lines), lines
     assert int(row[0].translate(str.maketrans("rwx-", "1110"))[-9:], 2) == mode and row[1] == 1001
     assert ".setup_info" not in result.stderr
 
@@ -412,7 +414,7 @@ def test_setup_info_of_a_hostile_server_is_harmless(lab, spinup):
     assert_harmless(result)
     assert len(detail) > 100 and "##[" not in detail and not re.search("[\0-\x09\x0b-\x1f\x7f]", detail)
     lines = detail.splitlines()
-    assert all(re.match(r"degraded: |notice: |warning: |error: |  to do: ", line) for line in lines), detail
+    assert all(re.match(r"degraded: |notice: |warning: |error: |  -> ", line) for line in lines), detail
 
 
 # ---- history
