@@ -66,13 +66,14 @@ static void add_headline(struct strbuf *out, const struct result *result)
 static void add_finding(struct strbuf *out, const struct result *result,
 			const struct finding *finding)
 {
+	CLEANUP_FREE char *subject = redact_subject(result, finding);
 	bool is_ok = finding->severity == SEVERITY_OK;
 
 	strbuf_printf(out, "| %s%s%s | ", is_ok ? "" : "**", severity_name(finding->severity),
 		      is_ok ? "" : "**");
 	add_code(out, result, finding->probe);
 	strbuf_puts(out, " | ");
-	add_code(out, result, finding->subject);
+	add_code(out, result, subject);
 	strbuf_puts(out, " | ");
 	add_code(out, result, finding->detail);
 	strbuf_puts(out, " | ");

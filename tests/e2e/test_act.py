@@ -111,7 +111,7 @@ def test_a_failing_lane_stops_before_the_command(lab):
         done = act.run(pod, workflow(use("nix-job", command=f"touch {LEFT}/ran"), look(OUTCOME=outcome)))
         seen = left(pod)
         assert done.rc == 1 and done.steps == {**done.steps, "spinup": "failure", "look": "success"}, str(done)
-        assert not exists(pod, "ran") and "nix-absent" in done.summary
+        assert not exists(pod, "ran") and "| `nix` |  | `no nix program, and no /nix` |" in done.summary
         assert ours(seen) == {} and seen["OUTCOME"] == "failed"
         assert len(done.commands("error")) == 1
 
@@ -258,11 +258,13 @@ def test_a_command_goes_on_without_dead_caches(lab):
 
 
 # input: (a wrong value, what the one error says)
-BAD_INPUTS = {"mode": ("sometimes", "SPINUP_MODE: enforce or warn"), "deadline": ("soon", "SPINUP_DEADLINE: "),
-              "strict": ("maybe", "SPINUP_STRICT is neither true nor false"), "require": ("unicorns", "unicorns"),
+BAD_INPUTS = {"mode": ("enfore", "SPINUP_MODE: 'enfore' is neither enforce nor warn"),
+              "deadline": ("0", "SPINUP_DEADLINE: '0' is no number of seconds"),
+              "strict": ("maybe", "SPINUP_STRICT: 'maybe' is neither true nor false"), "require": ("unicorns", "unicorns"),
+              "push-cache": ("maybe", "SPINUP_ATTIC_PUSH: 'maybe' is neither true nor false"),
               "skip": ("everything", "everything"), "expect": ("no/such/file.json", "no/such/file.json"),
-              "bazel-upload": ("perhaps", "SPINUP_BAZEL_UPLOAD is neither true nor false"),
-              "attic-public-read": ("yes please", "SPINUP_ATTIC_PUBLIC_READ is neither true nor false")}
+              "bazel-upload": ("perhaps", "SPINUP_BAZEL_UPLOAD: 'perhaps' is neither true nor false"),
+              "attic-public-read": ("yes please", "SPINUP_ATTIC_PUBLIC_READ: 'yes please' is neither true")}
 
 
 @pytest.mark.parametrize("name", BAD_INPUTS)
