@@ -48,7 +48,16 @@ static void wipe_credentials(char *const *environment)
 			explicit_bzero(environment[i], strlen(environment[i]));
 }
 
-static int prove(const void *data, struct strbuf *block)
+/* A promised GPU may take longer than all the others together. */
+static unsigned int longest_ms(const struct plan *plan, unsigned int deadline_ms)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->tasks[i].has_own_deadline && plan->tasks[i].deadline_ms > deadline_ms)
+			deadline_ms = plan->tasks[i].deadline_ms;
+	return deadline_ms;
+}
+
+static int prove(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
 	const struct attempt *attempt = data;
 	struct pipeline pipeline;
@@ -60,6 +69,7 @@ static int prove(const void *data, struct strbuf *block)
 				  attempt->environment, &error);
 	pipeline.result.handover = block;
 	if (status == 0) {
+		*timeout_ms = longest_ms(&pipeline.plan, attempt->options->deadline_ms) + SLACK_MS;
 		pipeline_prove(&pipeline);
 		status = emit_all(&pipeline.result, &error);
 	}

@@ -26,6 +26,7 @@
 
 /* Memory that parent and child share: it needs no file, no descriptor and no reader. */
 struct handover {
+	unsigned int timeout_ms; /* the child, which knows what it has to do, may set it */
 	size_t length; /* written last: a child that is killed half-way has handed over nothing */
 	char bytes[EXEC_MAX_BLOCK_BYTES];
 };
@@ -59,7 +60,7 @@ static _Noreturn void be_child(const struct exec_work *work, struct handover *ha
 		_exit(0);
 	/* Those who speak to strangers must not reach what becomes an environment. */
 	(void)madvise(handover, sizeof(*handover), MADV_DONTFORK);
-	status = work->run(work->data, &block);
+	status = work->run(work->data, &handover->timeout_ms, &block);
 	hand_over(handover, &block);
 	_exit(status);
 }
@@ -138,13 +139,22 @@ static struct exec_result judge(bool is_in_time, int status)
 	return (struct exec_result){EXEC_DONE, WEXITSTATUS(status)};
 }
 
-static struct exec_result follow(struct watch *watch, unsigned int timeout_ms)
+static int64_t allowed_us(const struct handover *handover)
 {
-	int64_t until_us = run_clock_us() + timeout_ms * INT64_C(1000);
+	return __atomic_load_n(&handover->timeout_ms, __ATOMIC_RELAXED) * INT64_C(1000);
+}
+
+static struct exec_result follow(struct watch *watch, const struct handover *handover)
+{
+	int64_t begun_us = run_clock_us(), waited_us;
 	struct exec_result result;
 	int status = 0;
-	bool is_in_time = await_child(watch, until_us, &status);
+	bool is_in_time;
 
+	do {
+		waited_us = allowed_us(handover);
+		is_in_time = await_child(watch, begun_us + waited_us, &status);
+	} while (!is_in_time && !watch->interruption && allowed_us(handover) > waited_us);
 	if (!is_in_time)
 		stop_child(watch);
 	result = judge(is_in_time, status);
@@ -176,11 +186,12 @@ void exec_supervise(const struct exec_work *work, const struct signals *signals,
 		return;
 	(void)prctl(PR_GET_CHILD_SUBREAPER, &was_reaper, 0, 0, 0);
 	(void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+	handover->timeout_ms = work->timeout_ms;
 	watch.child = fork();
 	if (watch.child == 0)
 		be_child(work, handover, parent);
 	if (watch.child > 0) {
-		*ret = follow(&watch, work->timeout_ms);
+		*ret = follow(&watch, handover);
 		take_over(handover, block);
 	} else {
 		ret->status = errno;

@@ -24,8 +24,9 @@ struct exec_result {
 };
 
 struct exec_work {
-	/* Returns an exit status, and in BLOCK what it hands over. */
-	int (*run)(const void *data, struct strbuf *block);
+	/* Returns an exit status, and in BLOCK what it hands over. It may set *TIMEOUT_MS, counted from
+	 * its start, to more than it was given. */
+	int (*run)(const void *data, unsigned int *timeout_ms, struct strbuf *block);
 	const void *data;
 	unsigned int timeout_ms;
 };

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from lab import CONTRACT
 from places import BUILD, REPOSITORY
 from report import Report, prove, taken, together
 from visit import File, Folder, Link

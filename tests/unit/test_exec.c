@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Zlib */
 /* Work in a process of its own: how it can end, what it leaves behind, and what the command gets. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,39 +15,53 @@
 #include "agent/strbuf.h"
 #include "tests/unit/check.h"
 
-static int hand_a_word_over(const void *data, struct strbuf *block)
+static int hand_a_word_over(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
+	(void)timeout_ms;
 	strbuf_add(block, data, strlen(data) + 1);
 	return 3;
 }
 
-static int hand_too_much_over(const void *data, struct strbuf *block)
+static int hand_too_much_over(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
+	(void)timeout_ms;
 	for (size_t i = 0; i <= EXEC_MAX_BLOCK_BYTES; i++)
 		strbuf_add(block, data, 1);
 	return 0;
 }
 
-static int be_killed(const void *data, struct strbuf *block)
+static int be_killed(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
+	(void)timeout_ms;
 	strbuf_puts(block, data);
 	(void)raise(SIGKILL);
 	return 0;
 }
 
-static int hang(const void *data, struct strbuf *block)
+static int hang(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
+	(void)timeout_ms;
 	(void)data;
 	(void)block;
 	(void)raise(SIGSTOP);
 	return 0;
 }
 
-static int signal_the_parent(const void *data, struct strbuf *block)
+static int signal_the_parent(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
+	(void)timeout_ms;
 	(void)block;
 	(void)kill(getppid(), *(const int *)data);
 	(void)raise(SIGSTOP);
+	return 0;
+}
+
+/* Needs more time than it was given, and knows it. */
+static int ask_for_more(const void *data, unsigned int *timeout_ms, struct strbuf *block)
+{
+	*timeout_ms = 20000;
+	(void)poll(NULL, 0, 200);
+	strbuf_puts(block, data);
 	return 0;
 }
 
@@ -57,10 +72,11 @@ static void wait_forever(void)
 }
 
 /* Starts a process that outlives this one, and hands its number over. */
-static int leave_one_behind(const void *data, struct strbuf *block)
+static int leave_one_behind(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
 	pid_t left = fork();
 
+	(void)timeout_ms;
 	(void)data;
 	if (left == 0)
 		wait_forever();
@@ -81,11 +97,12 @@ static bool has_shared_memory(void)
 	return has;
 }
 
-static int look_for_shared_memory(const void *data, struct strbuf *block)
+static int look_for_shared_memory(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
 	int status = 0;
 	pid_t child = fork();
 
+	(void)timeout_ms;
 	(void)data;
 	(void)block;
 	if (child == 0)
@@ -94,10 +111,11 @@ static int look_for_shared_memory(const void *data, struct strbuf *block)
 	return has_shared_memory() && status == 0 ? 0 : 1;
 }
 
-static struct exec_result supervise(int (*run)(const void *data, struct strbuf *block),
+static struct exec_result supervise(int (*run)(const void *data, unsigned int *timeout_ms,
+					       struct strbuf *block),
 				    const void *data, struct strbuf *block)
 {
-	const struct exec_work work = {run, data, run == hang ? 50 : 20000};
+	const struct exec_work work = {run, data, run == hang || run == ask_for_more ? 50 : 20000};
 	struct exec_result result;
 	struct signals signals;
 
@@ -112,7 +130,7 @@ static void ends(void **state)
 {
 	static const int term = SIGTERM;
 	static const struct {
-		int (*run)(const void *data, struct strbuf *block);
+		int (*run)(const void *data, unsigned int *timeout_ms, struct strbuf *block);
 		const void *data;
 		struct exec_result result;
 		size_t length;
@@ -121,6 +139,7 @@ static void ends(void **state)
 		{hand_too_much_over, "x", {EXEC_DONE, 0}, 0},
 		{be_killed, "word", {EXEC_KILLED, SIGKILL}, 0},
 		{hang, NULL, {EXEC_TIMEOUT, 0}, 0},
+		{ask_for_more, "word", {EXEC_DONE, 0}, 4},
 		{signal_the_parent, &term, {EXEC_INTERRUPTED, SIGTERM}, 0},
 		{look_for_shared_memory, NULL, {EXEC_DONE, 0}, 0},
 	};
