@@ -20,11 +20,13 @@ static void print_finding(const struct result *result, const struct history_find
 			  const struct page_style *style, struct strbuf *out)
 {
 	struct page_paragraph paragraph = {TEXT_COLUMN, style->width};
-	CLEANUP_FREE char *subject = redact_line(result, finding->subject);
+	CLEANUP_FREE char *probe = redact_line(result, finding->probe);
+	CLEANUP_FREE char *subject = redact_past_subject(result, finding);
 	CLEANUP_FREE char *detail = redact_line(result, finding->detail);
 	CLEANUP_FREE char *brief = text_cleaned(detail, DETAIL_MAX_BYTES);
-	CLEANUP_FREE char *text = mem_format("%s %s%s%s [%s]", severity_name(finding->severity),
-					     subject, *subject ? ": " : "", brief, finding->id);
+	CLEANUP_FREE char *text =
+		mem_format("%s %s%s%s: %s [%s]", severity_name(finding->severity), probe,
+			   *subject ? " " : "", subject, brief, finding->id);
 	bool holds = history_finding_holds(finding, result);
 
 	strbuf_printf(out, "%*s", (int)WORD_COLUMN, "");

@@ -114,3 +114,11 @@ char *redact_subject(const struct result *result, const struct finding *finding)
 		return mem_strdup("");
 	return redact_line(result, finding->subject);
 }
+
+char *redact_past_subject(const struct result *result, const struct history_finding *past)
+{
+	struct finding finding = {
+		.probe = past->probe, .subject = past->subject, .detail = past->detail};
+
+	return redact_subject(result, &finding);
+}

@@ -4,6 +4,7 @@
 #pragma once
 
 struct finding;
+struct history_finding;
 struct result;
 struct strbuf;
 
@@ -20,3 +21,6 @@ char *redact_lines(const struct result *result, const char *text);
 /* The finding's subject, "" where it only repeats the probe's name, or where the detail
  * begins with it. The caller frees. */
 char *redact_subject(const struct result *result, const struct finding *finding);
+
+/* The same for a finding of an earlier surface. */
+char *redact_past_subject(const struct result *result, const struct history_finding *past);

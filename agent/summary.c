@@ -105,9 +105,11 @@ static void add_past_finding(struct strbuf *out, const struct result *result,
 			     const struct history_entry *entry,
 			     const struct history_finding *finding)
 {
+	CLEANUP_FREE char *subject = redact_past_subject(result, finding);
+
 	strbuf_printf(out, "| %s | %s | %s | ", surface_name(entry->surface),
 		      severity_name(finding->severity), finding->id);
-	add_code(out, result, finding->subject);
+	add_code(out, result, subject);
 	strbuf_puts(out, " | ");
 	add_code(out, result, finding->detail);
 	strbuf_printf(out, " | %s |\n",

@@ -444,7 +444,8 @@ def test_what_the_entrypoint_found_is_shown_in_the_step(lab, spinup):
     assert "### Earlier in this runner" in summary and "| **still there** |" in summary and "| gone |" in summary
     assert "    section entrypoint\n" in summary and "    section step, now\n" in summary
     assert "Earlier in this runner" in page.stdout and re.search(r"^ +gone +warning ", page.stdout, re.M)
-    assert re.search(r"^ +still there +error ", page.stdout, re.M)
+    assert re.search(r"^ +still there +error nix: no nix program, and no /nix \[nix-absent\]$", page.stdout, re.M)
+    assert "| nix-absent |  | `no nix program, and no /nix` | **still there** |" in summary
     assert_harmless(page)
 
 
