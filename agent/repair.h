@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
-/* What `run` may mend, each row with the finding that it cures; afterwards its probe runs once more. */
+/* What a job (`run`, `hook`) may mend, each row with the finding that it cures; afterwards its probe
+ * runs once more. */
 #pragma once
 
 #include <stdbool.h>
