@@ -139,12 +139,17 @@ static struct exec_result judge(bool is_in_time, int status)
 	return (struct exec_result){EXEC_DONE, WEXITSTATUS(status)};
 }
 
-static int64_t allowed_us(const struct handover *handover)
+/* A child that has lost its mind must not keep the command from starting. */
+static int64_t allowed_us(const struct handover *handover, unsigned int given_ms)
 {
-	return __atomic_load_n(&handover->timeout_ms, __ATOMIC_RELAXED) * INT64_C(1000);
+	unsigned int asked_ms = __atomic_load_n(&handover->timeout_ms, __ATOMIC_RELAXED);
+	unsigned int most_ms = given_ms + EXEC_MAX_EXTENSION_MS;
+
+	return (asked_ms < most_ms ? asked_ms : most_ms) * INT64_C(1000);
 }
 
-static struct exec_result follow(struct watch *watch, const struct handover *handover)
+static struct exec_result follow(struct watch *watch, const struct handover *handover,
+				 unsigned int given_ms)
 {
 	int64_t begun_us = run_clock_us(), waited_us;
 	struct exec_result result;
@@ -152,9 +157,9 @@ static struct exec_result follow(struct watch *watch, const struct handover *han
 	bool is_in_time;
 
 	do {
-		waited_us = allowed_us(handover);
+		waited_us = allowed_us(handover, given_ms);
 		is_in_time = await_child(watch, begun_us + waited_us, &status);
-	} while (!is_in_time && !watch->interruption && allowed_us(handover) > waited_us);
+	} while (!is_in_time && !watch->interruption && allowed_us(handover, given_ms) > waited_us);
 	if (!is_in_time)
 		stop_child(watch);
 	result = judge(is_in_time, status);
@@ -191,7 +196,7 @@ void exec_supervise(const struct exec_work *work, const struct signals *signals,
 	if (watch.child == 0)
 		be_child(work, handover, parent);
 	if (watch.child > 0) {
-		*ret = follow(&watch, handover);
+		*ret = follow(&watch, handover, work->timeout_ms);
 		take_over(handover, block);
 	} else {
 		ret->status = errno;

@@ -9,6 +9,7 @@ struct error;
 struct strbuf;
 
 #define EXEC_MAX_BLOCK_BYTES 262144u
+#define EXEC_MAX_EXTENSION_MS 60000u
 
 enum exec_end {
 	EXEC_DONE,        /* the work came back; status is what it returned */
@@ -25,7 +26,7 @@ struct exec_result {
 
 struct exec_work {
 	/* Returns an exit status, and in BLOCK what it hands over. It may set *TIMEOUT_MS, counted from
-	 * its start, to more than it was given. */
+	 * its start, to at most EXEC_MAX_EXTENSION_MS more than it was given. */
 	int (*run)(const void *data, unsigned int *timeout_ms, struct strbuf *block);
 	const void *data;
 	unsigned int timeout_ms;
