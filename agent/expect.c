@@ -39,11 +39,14 @@ static int read_file(struct expectations *ret, const struct context *context, co
 	CLEANUP_STRBUF struct strbuf text = STRBUF_INIT(FILE_MAX_BYTES);
 	CLEANUP_JSON struct json *document = NULL;
 
-	if (root_read(&context->root, path, &text) < 0)
-		return errno == ENOENT || errno == ENOTDIR
-			       ? 0
-			       : error_set(error, ERROR_USAGE, "%s: %s", ret->source,
-					   errno == EFBIG ? "larger than 64 KiB" : strerror(errno));
+	if (root_read(&context->root, path, &text) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return 0;
+		if (errno == EFBIG)
+			return error_set(error, ERROR_USAGE, "%s: larger than 64 KiB", ret->source);
+		return error_set(error, ERROR_USAGE, "%s: the expectations cannot be read: %s",
+				 ret->source, strerror(errno));
+	}
 	if (json_parse(text.data, text.length, ret->source, &document, error) < 0 ||
 	    expect_read_document(ret, context, document, error) < 0)
 		return -1;

@@ -32,6 +32,7 @@ USAGE = {
                                "attic, bazel, attic-push)",
     ("explain", "x"): "x: there is no such finding; `spinup explain` lists them",
     ("probe", "x"): "x: there is no such probe; `spinup probe` lists them",
+    ("run", "--expect", "/"): "/: the expectations cannot be read: Is a directory",
     ("run", "--contract", "/etc/hostname"): "/etc/hostname:1:1: expected a value",
     ("run", "--contract", "/gone"): "--contract /gone: there is no such file",
 }
