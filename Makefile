@@ -48,7 +48,7 @@ ldflags-dev-clang := $(sanitizers)
 libs-dev-clang := $(libs-machine)
 
 cc-fuzz := clang
-cflags-fuzz := $(common) -O1 -g $(sanitizers) -fsanitize=fuzzer-no-link
+cflags-fuzz := $(common) -Wno-gnu -O1 -g $(sanitizers) -fsanitize=fuzzer-no-link
 ldflags-fuzz := $(sanitizers) -fsanitize=fuzzer
 libs-fuzz := $(libs-machine)
 
