@@ -60,7 +60,7 @@ cmd_run() {
 
 #: test [ARGS...]  every test; the arguments go to pytest (-k NAME, -x, a file ...)
 cmd_test() {
-	local status=0 python what=(tests/e2e)
+	local status=0 python what=(tests/lab tests/e2e)
 	cmd_build
 	./build.sh dev || status=1
 	./build.sh static || status=1

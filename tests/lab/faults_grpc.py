@@ -5,7 +5,7 @@ plain HTTP/2 with prior knowledge on port 9092."""
 import asyncio
 import struct
 
-from faults_http import log, reply, until_closed
+from faults_http import log, pour, reply, until_closed
 from http2 import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS, block,
                    frame, headers, huffman, read_preface, read_request)
 
@@ -122,27 +122,21 @@ async def rst_later(stream, _fields, reader, writer):
     await until_closed(reader)
 
 
-async def flood(stream, _fields, _reader, writer):
+async def flood(stream, _fields, reader, writer):
     """A message without end."""
     writer.write(headers(stream, OK_HEAD) + frame(DATA, 0, stream, message(b"", length=0x7fffffff)))
-    while True:
-        writer.write(frame(DATA, 0, stream, b"\0" * 16384))
-        await writer.drain()
+    await pour(reader, writer, frame(DATA, 0, stream, b"\0" * 16384))
 
 
-async def continuation_flood(stream, _fields, _reader, writer):
+async def continuation_flood(stream, _fields, reader, writer):
     """A header block without end."""
     writer.write(frame(HEADERS, 0, stream, block(OK_HEAD)))
-    while True:
-        writer.write(frame(CONTINUATION, 0, stream, block([("x-more", "y" * 1000)])))
-        await writer.drain()
+    await pour(reader, writer, frame(CONTINUATION, 0, stream, block([("x-more", "y" * 1000)])))
 
 
-async def ping_flood(_stream, _fields, _reader, writer):
+async def ping_flood(_stream, _fields, reader, writer):
     """PINGs and SETTINGS without end, no answer."""
-    while True:
-        writer.write((frame(PING, 0, 0, b"12345678") + frame(SETTINGS, 0, 0)) * 100)
-        await writer.drain()
+    await pour(reader, writer, (frame(PING, 0, 0, b"12345678") + frame(SETTINGS, 0, 0)) * 100)
 
 
 async def slow(stream, _fields, _reader, writer):

@@ -119,20 +119,29 @@ async def truncated(_reader, writer):
     writer.write(HEAD_200 + b"Content-Length: 1000\r\n\r\n{\"public_key\":")
 
 
-async def endless_body(_reader, writer):
+async def pour(reader, writer, content):
+    """Writes it again and again until the client is gone. A TLS connection that the client has ended takes every byte
+    at once and gives the other servers no turn: so each round gives them one, and that end is waited for beside it."""
+    gone = asyncio.ensure_future(until_closed(reader))
+    try:
+        while not gone.done():
+            writer.write(content)
+            await writer.drain()
+            await asyncio.sleep(0)
+    finally:
+        gone.cancel()
+
+
+async def endless_body(reader, writer):
     """A chunked body without end."""
     writer.write(HEAD_200 + b"Transfer-Encoding: chunked\r\n\r\n")
-    while True:
-        writer.write(b"10000\r\n" + CHUNK + b"\r\n")
-        await writer.drain()
+    await pour(reader, writer, b"10000\r\n" + CHUNK + b"\r\n")
 
 
-async def endless_headers(_reader, writer):
+async def endless_headers(reader, writer):
     """Header lines without end."""
     writer.write(HEAD_200)
-    while True:
-        writer.write(b"X-More: and more\r\n" * 1000)
-        await writer.drain()
+    await pour(reader, writer, b"X-More: and more\r\n" * 1000)
 
 
 async def long_header(_reader, writer):
@@ -162,10 +171,7 @@ async def http_0_9(_reader, writer):
 
 async def early_hints(reader, writer):
     """Interim responses without end."""
-    del reader
-    while True:
-        writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
-        await writer.drain()
+    await pour(reader, writer, b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n")
 
 
 def status(code, body="", kind="text/plain", **headers):

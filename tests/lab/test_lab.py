@@ -351,6 +351,14 @@ def test_the_servers_have_nothing_to_complain_of(lab):
     assert lab.stderr() == ""
 
 
+def test_an_endless_answer_over_tls_stops_no_other_server(lab):
+    """A client that ends TLS before it hangs up, as curl does."""
+    endless, other = (topology.fault_host(name) for name in ("endless-body", "truncated"))
+    script = f"""for i in 1 2 3; do curl -sk https://{endless}/ | head -c 10 >/dev/null; done
+        curl -s -m 5 http://{other}/"""
+    assert lab.exec(["sh", "-c", script], image="bare", timeout=60).stdout == '{"public_key":'
+
+
 def test_readme_names_every_fault():
     text = (Path(__file__).parent / "README.md").read_text()
     for name in faults.NAMES:
