@@ -208,7 +208,7 @@ static void a_missing_file_is_named(void **state)
 	(void)state;
 	assert_int_equal(root_open_directory(&root, "fixtures", NULL), 0);
 	assert_int_equal(contract_read(&contract, &root, "/contract/none.json", &error), -1);
-	assert_string_equal(error.message, "/contract/none.json: No such file or directory");
+	assert_string_equal(error.message, "--contract /contract/none.json: there is no such file");
 	root_close(&root);
 }
 
