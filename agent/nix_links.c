@@ -12,8 +12,6 @@
 #include <unistd.h>
 
 #include "agent/cleanup.h"
-#include "agent/digest.h"
-#include "agent/encoding.h"
 #include "agent/environment.h"
 #include "agent/error.h"
 #include "agent/fact_names.h"
@@ -21,11 +19,9 @@
 #include "agent/finding.h"
 #include "agent/job.h"
 #include "agent/mem.h"
-#include "agent/strbuf.h"
+#include "agent/private_dir.h"
 #include "agent/text.h"
 #include "agent/words.h"
-
-#define RANDOM_BYTES 8u
 
 /* What a Nix profile has; the links lead through the profile, so that an upgrade moves them all. */
 static const char *const programs[] = {
@@ -79,14 +75,9 @@ static enum place look_at(int directory, const char *name, const char *target)
 
 static int replace(int directory, const char *name, const char *target)
 {
-	CLEANUP_STRBUF struct strbuf suffix = STRBUF_INIT(64);
-	CLEANUP_FREE char *temporary = NULL;
-	uint8_t random[RANDOM_BYTES];
+	CLEANUP_FREE char *temporary = private_temporary_name(name);
 	int reason;
 
-	digest_random(random, sizeof(random));
-	encoding_base16_encode(random, sizeof(random), &suffix);
-	temporary = mem_format(".%s.%s", name, suffix.data);
 	if (symlinkat(target, directory, temporary) < 0)
 		return -1;
 	if (renameat(directory, temporary, directory, name) == 0)

@@ -48,10 +48,8 @@ void page_print_history(const struct result *result, const struct page_style *st
 	for (size_t i = 0; i < history->count; i++) {
 		const struct history_entry *entry = &history->entries[i];
 
-		strbuf_printf(out, "  %s, %s: %s, in ", surface_name(entry->surface),
-			      entry->started, entry->outcome);
-		page_duration(out, entry->elapsed_ms);
-		strbuf_putc(out, '\n');
+		strbuf_puts(out, "  ");
+		page_past_run(out, entry);
 		for (size_t j = 0; j < entry->finding_count; j++)
 			print_finding(result, &entry->findings[j], style, out);
 	}

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "agent/history.h"
 #include "agent/page.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -136,4 +137,12 @@ void page_duration(struct strbuf *out, int64_t milliseconds)
 			      (int)(milliseconds % 1000 / 100));
 	else
 		strbuf_printf(out, "%lld s", (long long)(milliseconds / 1000));
+}
+
+void page_past_run(struct strbuf *out, const struct history_entry *entry)
+{
+	strbuf_printf(out, "%s, %s: %s, in ", surface_name(entry->surface), entry->started,
+		      entry->outcome);
+	page_duration(out, entry->elapsed_ms);
+	strbuf_putc(out, '\n');
 }

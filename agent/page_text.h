@@ -7,6 +7,7 @@
 
 #include "agent/finding.h"
 
+struct history_entry;
 struct page_style;
 struct strbuf;
 
@@ -50,3 +51,6 @@ void page_wrap_pair(struct strbuf *out, const struct page_paragraph *paragraph,
 
 /* "12 ms", "2.5 s"; "" for what took no time of its own (negative). */
 void page_duration(struct strbuf *out, int64_t milliseconds);
+
+/* Appends a line on an earlier surface's run: "hook, 2026-01-01T14:02:11Z: degraded, in 12 ms". */
+void page_past_run(struct strbuf *out, const struct history_entry *entry);

@@ -107,8 +107,7 @@ static int write_all(int fd, const char *bytes, size_t length)
 	return 0;
 }
 
-/* A name that nobody can have made before: its file is created exclusively. */
-static char *temporary_name(const char *name)
+char *private_temporary_name(const char *name)
 {
 	uint8_t random[RANDOM_BYTES];
 	CLEANUP_STRBUF struct strbuf suffix = STRBUF_INIT(64);
@@ -127,7 +126,7 @@ struct new_file {
 /* -1 with errno, and no trace left. */
 static int write_and_rename(const struct new_file *file, const void *bytes, size_t length)
 {
-	CLEANUP_FREE char *temporary = temporary_name(file->name);
+	CLEANUP_FREE char *temporary = private_temporary_name(file->name);
 	CLEANUP_CLOSE int fd =
 		openat(file->directory, temporary,
 		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file->mode);

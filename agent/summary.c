@@ -127,10 +127,8 @@ static void add_history(struct strbuf *out, const struct result *result)
 	for (size_t i = 0; i < history->count; i++) {
 		const struct history_entry *entry = &history->entries[i];
 
-		strbuf_printf(out, "- %s, %s: %s, in ", surface_name(entry->surface),
-			      entry->started, entry->outcome);
-		page_duration(out, entry->elapsed_ms);
-		strbuf_putc(out, '\n');
+		strbuf_puts(out, "- ");
+		page_past_run(out, entry);
 		findings += entry->finding_count;
 	}
 	if (findings)

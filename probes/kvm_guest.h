@@ -59,6 +59,18 @@ struct kvm_capability {
 	unsigned int number;
 };
 
+#define KVM_CAPABILITY(name)                                                                       \
+	{                                                                                          \
+#name, KVM_CAP_##name                                                              \
+	}
+
+/* QEMU: accel/kvm/kvm-all.c. */
+#define KVM_REQUIRED_EVERYWHERE                                                                    \
+	KVM_CAPABILITY(USER_MEMORY), KVM_CAPABILITY(DESTROY_MEMORY_REGION_WORKS),                  \
+		KVM_CAPABILITY(JOIN_MEMORY_REGIONS_WORKS), KVM_CAPABILITY(INTERNAL_ERROR_DATA),    \
+		KVM_CAPABILITY(IOEVENTFD), KVM_CAPABILITY(IOEVENTFD_ANY_LENGTH),                   \
+		KVM_CAPABILITY(IRQFD)
+
 /* Each architecture has its own: kvm_guest_ARCHITECTURE.c. */
 extern const struct kvm_program kvm_programs[];
 extern const size_t kvm_program_count;

@@ -100,22 +100,11 @@ const struct kvm_program kvm_programs[] = {
 };
 const size_t kvm_program_count = sizeof(kvm_programs) / sizeof(kvm_programs[0]);
 
-#define CAPABILITY(name)                                                                           \
-	{                                                                                          \
-#name, KVM_CAP_##name                                                              \
-	}
-
-/* QEMU: accel/kvm/kvm-all.c and target/arm/kvm.c. */
+/* QEMU: target/arm/kvm.c. */
 const struct kvm_capability kvm_required[] = {
-	CAPABILITY(USER_MEMORY),
-	CAPABILITY(DESTROY_MEMORY_REGION_WORKS),
-	CAPABILITY(JOIN_MEMORY_REGIONS_WORKS),
-	CAPABILITY(INTERNAL_ERROR_DATA),
-	CAPABILITY(ONE_REG),
-	CAPABILITY(ARM_PSCI_0_2),
-	CAPABILITY(IOEVENTFD),
-	CAPABILITY(IOEVENTFD_ANY_LENGTH),
-	CAPABILITY(IRQFD),
+	KVM_REQUIRED_EVERYWHERE,
+	KVM_CAPABILITY(ONE_REG),
+	KVM_CAPABILITY(ARM_PSCI_0_2),
 };
 const size_t kvm_required_count = sizeof(kvm_required) / sizeof(kvm_required[0]);
 

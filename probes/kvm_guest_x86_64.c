@@ -207,32 +207,21 @@ const struct kvm_program kvm_programs[] = {
 };
 const size_t kvm_program_count = sizeof(kvm_programs) / sizeof(kvm_programs[0]);
 
-#define CAPABILITY(name)                                                                           \
-	{                                                                                          \
-#name, KVM_CAP_##name                                                              \
-	}
-
 /* QEMU: accel/kvm/kvm-all.c and target/i386/kvm/kvm.c. */
 const struct kvm_capability kvm_required[] = {
-	CAPABILITY(USER_MEMORY),
-	CAPABILITY(DESTROY_MEMORY_REGION_WORKS),
-	CAPABILITY(JOIN_MEMORY_REGIONS_WORKS),
-	CAPABILITY(INTERNAL_ERROR_DATA),
-	CAPABILITY(IOEVENTFD),
-	CAPABILITY(IOEVENTFD_ANY_LENGTH),
-	CAPABILITY(IRQFD),
-	CAPABILITY(SET_TSS_ADDR),
-	CAPABILITY(EXT_CPUID),
-	CAPABILITY(MP_STATE),
-	CAPABILITY(SIGNAL_MSI),
-	CAPABILITY(IRQ_ROUTING),
-	CAPABILITY(DEBUGREGS),
-	CAPABILITY(XSAVE),
-	CAPABILITY(VCPU_EVENTS),
-	CAPABILITY(X86_ROBUST_SINGLESTEP),
-	CAPABILITY(MCE),
-	CAPABILITY(ADJUST_CLOCK),
-	CAPABILITY(SET_IDENTITY_MAP_ADDR),
+	KVM_REQUIRED_EVERYWHERE,
+	KVM_CAPABILITY(SET_TSS_ADDR),
+	KVM_CAPABILITY(EXT_CPUID),
+	KVM_CAPABILITY(MP_STATE),
+	KVM_CAPABILITY(SIGNAL_MSI),
+	KVM_CAPABILITY(IRQ_ROUTING),
+	KVM_CAPABILITY(DEBUGREGS),
+	KVM_CAPABILITY(XSAVE),
+	KVM_CAPABILITY(VCPU_EVENTS),
+	KVM_CAPABILITY(X86_ROBUST_SINGLESTEP),
+	KVM_CAPABILITY(MCE),
+	KVM_CAPABILITY(ADJUST_CLOCK),
+	KVM_CAPABILITY(SET_IDENTITY_MAP_ADDR),
 };
 const size_t kvm_required_count = sizeof(kvm_required) / sizeof(kvm_required[0]);
 
