@@ -11,6 +11,12 @@
 #include <openssl/ssl.h>
 
 #include "agent/cleanup.h"
+#include "agent/mem.h"
+
+struct digest_sha256 {
+	EVP_MD_CTX *context;
+	bool is_good;
+};
 
 static void free_key(EVP_PKEY **key)
 {
@@ -32,6 +38,30 @@ void digest_initialise(void)
 bool digest_sha256(const void *bytes, size_t length, uint8_t ret[DIGEST_SHA256_BYTES])
 {
 	return EVP_Digest(bytes, length, ret, NULL, EVP_sha256(), NULL) == 1;
+}
+
+struct digest_sha256 *digest_sha256_new(void)
+{
+	struct digest_sha256 *digest = mem_alloc(1, sizeof(*digest));
+
+	digest->context = EVP_MD_CTX_new();
+	digest->is_good =
+		digest->context && EVP_DigestInit_ex(digest->context, EVP_sha256(), NULL) == 1;
+	return digest;
+}
+
+void digest_sha256_add(struct digest_sha256 *digest, const void *bytes, size_t length)
+{
+	digest->is_good = digest->is_good && EVP_DigestUpdate(digest->context, bytes, length) == 1;
+}
+
+bool digest_sha256_finish(struct digest_sha256 *digest, uint8_t ret[DIGEST_SHA256_BYTES])
+{
+	bool is_good = digest->is_good && EVP_DigestFinal_ex(digest->context, ret, NULL) == 1;
+
+	EVP_MD_CTX_free(digest->context);
+	free(digest);
+	return is_good;
 }
 
 bool digest_ed25519_verify(const uint8_t key[DIGEST_ED25519_KEY_BYTES],

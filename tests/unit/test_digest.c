@@ -34,6 +34,25 @@ static void hashes(void **state)
 	}
 }
 
+/* Cut anywhere, it is the same hash. */
+static void hashes_in_pieces(void **state)
+{
+	static const char text[] = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+	size_t length = strlen(text);
+
+	(void)state;
+	for (size_t cut = 0; cut <= length; cut++) {
+		uint8_t whole[DIGEST_SHA256_BYTES], pieces[DIGEST_SHA256_BYTES];
+		struct digest_sha256 *digest = digest_sha256_new();
+
+		digest_sha256_add(digest, text, cut);
+		digest_sha256_add(digest, text + cut, length - cut);
+		assert_true(digest_sha256_finish(digest, pieces));
+		assert_true(digest_sha256(text, length, whole));
+		assert_memory_equal(pieces, whole, sizeof(whole));
+	}
+}
+
 /* The signature of a real narinfo by cache.nixos.org. */
 static const char cache_key[] = "6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY=";
 static const char narinfo_signature[] =
@@ -122,8 +141,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ignores_configuration), cmocka_unit_test(hashes),
-		cmocka_unit_test(verifies_signatures),   cmocka_unit_test(gives_random_bytes),
-		cmocka_unit_test(knows_its_version),
+		cmocka_unit_test(hashes_in_pieces),      cmocka_unit_test(verifies_signatures),
+		cmocka_unit_test(gives_random_bytes),    cmocka_unit_test(knows_its_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
