@@ -8,6 +8,7 @@
 #include "agent/attic_config.h"
 #include "agent/cleanup.h"
 #include "agent/contract_data.h"
+#include "agent/contract_install.h"
 #include "agent/contract_lanes.h"
 #include "agent/error.h"
 #include "agent/json.h"
@@ -66,7 +67,7 @@ static int read_url(struct json_reader *reader, const struct json *value, const 
 	return 0;
 }
 
-static int read_web_url(struct json_reader *reader, const struct json *value, void *slot)
+int contract_read_web_url(struct json_reader *reader, const struct json *value, void *slot)
 {
 	return read_url(reader, value, "http https", slot);
 }
@@ -110,8 +111,8 @@ static int read_store_path(struct json_reader *reader, const struct json *value,
 }
 
 static const struct json_field attic_fields[] = {
-	{"cluster_url", read_web_url, offsetof(struct contract, attic_cluster_url), true},
-	{"public_url", read_web_url, offsetof(struct contract, attic_public_url), false},
+	{"cluster_url", contract_read_web_url, offsetof(struct contract, attic_cluster_url), true},
+	{"public_url", contract_read_web_url, offsetof(struct contract, attic_public_url), false},
 	{"cache", read_cache, offsetof(struct contract, attic_cache), true},
 	{"canary", read_store_path, offsetof(struct contract, attic_canary), false},
 	{"keys", read_keys, offsetof(struct contract, attic_keys), true},
@@ -125,7 +126,7 @@ static const struct json_field bazel_fields[] = {
 };
 
 static const struct json_field flakehub_fields[] = {
-	{"publication_url", read_web_url, offsetof(struct contract, flakehub_url), true},
+	{"publication_url", contract_read_web_url, offsetof(struct contract, flakehub_url), true},
 	{0},
 };
 
@@ -147,6 +148,11 @@ static int read_flakehub(struct json_reader *reader, const struct json *value, v
 static int read_lanes(struct json_reader *reader, const struct json *value, void *contract)
 {
 	return contract_read_lanes(reader, value, contract);
+}
+
+static int read_install(struct json_reader *reader, const struct json *value, void *contract)
+{
+	return contract_read_install(reader, value, contract);
 }
 
 static int read_rule(struct json_reader *reader, const struct json *value, void *slot)
@@ -203,6 +209,7 @@ static const struct json_field contract_fields[] = {
 	{"flakehub", read_flakehub, 0, false},
 	{"heavy_memory_mib", contract_read_mebibytes, offsetof(struct contract, heavy_memory_bytes),
 	 true},
+	{"install", read_install, 0, false},
 	{"lanes", read_lanes, 0, true},
 	{"fossils", json_read_texts, offsetof(struct contract, fossils), false},
 	{"out_of_contract", read_out_of_contract, 0, false},
@@ -318,6 +325,9 @@ void contract_release(struct contract *contract)
 	for (size_t i = 0; i < contract->lane_count; i++)
 		lane_release(&contract->lanes[i]);
 	free(contract->lanes);
+	for (size_t i = 0; i < contract->install_count; i++)
+		install_source_release(&contract->install[i]);
+	free(contract->install);
 	free_out_of_contract(contract);
 	free_texts(contract->attic_keys);
 	free_texts(contract->attic_retired_keys);

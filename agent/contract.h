@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/install_source.h"
 #include "agent/lane.h"
 
 struct error;
@@ -33,7 +34,9 @@ struct contract {
 	int64_t heavy_memory_bytes; /* "more than 8 GiB" */
 	struct lane *lanes;         /* the rows of the label table */
 	size_t lane_count;
-	char **fossils; /* labels that are no capability labels; NULL-terminated */
+	char **fossils;                 /* labels that are no capability labels; NULL-terminated */
+	struct install_source *install; /* where Nix comes from, in the order of trying */
+	size_t install_count;
 	struct out_of_contract *out_of_contract;
 	size_t out_of_contract_count;
 	char *text; /* the JSON as read, for `spinup contract` */

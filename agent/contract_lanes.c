@@ -20,32 +20,23 @@
 
 static const char *const systems[] = {"x86_64-linux", "aarch64-linux", "riscv64-linux", NULL};
 
-static int fail_listed(struct json_reader *reader, const struct strbuf *allowed)
-{
-	return json_read_fail(reader, "is none of the allowed words: %s", allowed->data);
-}
-
-static int fail_allowed(struct json_reader *reader, const char *const *allowed)
-{
-	struct strbuf CLEANUP_STRBUF list = STRBUF_INIT(LIST_MAX_BYTES);
-
-	for (; *allowed; allowed++)
-		strbuf_printf(&list, "%s%s", list.length ? ", " : "", *allowed);
-	return fail_listed(reader, &list);
-}
-
 static int read_word(struct json_reader *reader, const struct json *value,
 		     const char *const *allowed, char **slot)
 {
-	const char *text = json_string(value);
+	int index = json_read_word(reader, value, allowed);
 
-	for (size_t i = 0; text && allowed[i]; i++) {
-		if (strcmp(text, allowed[i]) != 0)
-			continue;
-		*slot = mem_strdup(text);
-		return 0;
-	}
-	return fail_allowed(reader, allowed);
+	if (index < 0)
+		return -1;
+	*slot = mem_strdup(allowed[index]);
+	return 0;
+}
+
+bool contract_knows_system(const char *text)
+{
+	for (size_t i = 0; systems[i]; i++)
+		if (strcmp(text, systems[i]) == 0)
+			return true;
+	return false;
 }
 
 static int read_flavour(struct json_reader *reader, const struct json *value, void *slot)
@@ -73,7 +64,7 @@ static int read_bit(struct json_reader *reader, const struct json *value, void *
 
 	lane_promise_names(bits->mask, &allowed);
 	if (!bit)
-		return fail_listed(reader, &allowed);
+		return json_read_fail(reader, "is none of the allowed words: %s", allowed.data);
 	if (*bits->slot & bit)
 		return json_read_fail(reader, "occurs twice");
 	*bits->slot |= bit;
@@ -103,16 +94,15 @@ static int read_caches(struct json_reader *reader, const struct json *value, voi
 static int read_status(struct json_reader *reader, const struct json *value, void *slot)
 {
 	const char *allowed[LANE_STATUS_PROOF_ONLY + 2] = {NULL};
-	const char *word = json_string(value);
+	int index;
 
-	for (int status = LANE_STATUS_BASELINE; status <= LANE_STATUS_PROOF_ONLY; status++) {
+	for (int status = LANE_STATUS_BASELINE; status <= LANE_STATUS_PROOF_ONLY; status++)
 		allowed[status] = lane_status_name((enum lane_status)status);
-		if (!word || strcmp(word, allowed[status]) != 0)
-			continue;
-		*(enum lane_status *)slot = (enum lane_status)status;
-		return 0;
-	}
-	return fail_allowed(reader, allowed);
+	index = json_read_word(reader, value, allowed);
+	if (index < 0)
+		return -1;
+	*(enum lane_status *)slot = (enum lane_status)index;
+	return 0;
 }
 
 static const struct json_field lane_fields[] = {

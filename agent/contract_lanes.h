@@ -2,6 +2,8 @@
 /* The contract's label table: JSON members to struct lane. */
 #pragma once
 
+#include <stdbool.h>
+
 struct contract;
 struct json;
 struct json_reader;
@@ -12,3 +14,9 @@ int contract_read_lanes(struct json_reader *reader, const struct json *lanes,
 
 /* A json_field reader: mebibytes into an int64_t of bytes. */
 int contract_read_mebibytes(struct json_reader *reader, const struct json *value, void *slot);
+
+/* A json_field reader: an http or https URL without user info. */
+int contract_read_web_url(struct json_reader *reader, const struct json *value, void *slot);
+
+/* Whether TEXT names a system ("x86_64-linux") that the contract may speak of. */
+bool contract_knows_system(const char *text);

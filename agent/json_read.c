@@ -14,6 +14,7 @@
 
 #define MAX_TEXT_BYTES 4096u
 #define MAX_ELEMENTS 1024u
+#define MAX_WORDS_BYTES 200u
 
 void json_reader_release(struct json_reader *reader)
 {
@@ -168,4 +169,17 @@ int json_read_texts(struct json_reader *reader, const struct json *value, void *
 	texts.items = mem_alloc(json_count(value) + 1, sizeof(*texts.items));
 	*(char ***)slot = texts.items;
 	return json_read_each(reader, value, read_element, &texts);
+}
+
+int json_read_word(struct json_reader *reader, const struct json *value, const char *const *allowed)
+{
+	CLEANUP_STRBUF struct strbuf list = STRBUF_INIT(MAX_WORDS_BYTES);
+	const char *text = json_string(value);
+
+	for (int i = 0; allowed[i]; i++) {
+		if (text && strcmp(text, allowed[i]) == 0)
+			return i;
+		strbuf_printf(&list, "%s%s", i ? ", " : "", allowed[i]);
+	}
+	return json_read_fail(reader, "is none of the allowed words: %s", list.data);
 }

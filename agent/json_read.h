@@ -50,6 +50,11 @@ int json_read_integer(struct json_reader *reader, const struct json *value,
 int json_read_texts(struct json_reader *reader, const struct json *value,
 		    void *slot); /* char **, NULL-terminated; each once, none empty */
 
+/* The index of the text VALUE in ALLOWED (NULL-terminated), or -1 with the reader's error, which lists
+ * them. */
+int json_read_word(struct json_reader *reader, const struct json *value,
+		   const char *const *allowed);
+
 /* Fills the error with "NAME: POINTER: …" and returns -1. */
 int json_read_fail(struct json_reader *reader, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -102,6 +102,28 @@ static void the_endpoints_are_the_platform_s(void **state)
 	contract_release(&contract);
 }
 
+static void what_is_installed_is_pinned(void **state)
+{
+	struct contract contract = {0};
+
+	(void)state;
+	read_built_in(&contract);
+	assert_int_equal(contract.install_count, 1);
+	for (size_t i = 0; i < contract.install_count; i++) {
+		const struct install_source *source = &contract.install[i];
+		const struct install_file *file = install_source_file(source, "x86_64-linux");
+
+		assert_string_equal(source->flavour, "determinate");
+		assert_non_null(file);
+		assert_non_null(install_source_file(source, "aarch64-linux"));
+		assert_null(install_source_file(source, "riscv64-linux"));
+		assert_int_equal(file->sha256[0], 0x9e);
+		assert_int_equal(file->sha256[DIGEST_SHA256_BYTES - 1], 0x5c);
+		assert_true(source->is_unverified);
+	}
+	contract_release(&contract);
+}
+
 static const struct {
 	const char *value;
 	const char *replacement; /* NULL: within the contract */
@@ -194,7 +216,7 @@ static void each_fault_is_named(void **state)
 		check_fixture(&root, entry->d_name);
 		count++;
 	}
-	assert_true(count >= 40);
+	assert_true(count >= 50);
 	root_close(&root);
 	(void)closedir(directory);
 }
@@ -217,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_label_table_is_the_platform_s),
 		cmocka_unit_test(the_endpoints_are_the_platform_s),
+		cmocka_unit_test(what_is_installed_is_pinned),
 		cmocka_unit_test(old_values_are_out_of_contract),
 		cmocka_unit_test(each_fault_is_named),
 		cmocka_unit_test(a_missing_file_is_named),
