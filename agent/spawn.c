@@ -86,7 +86,8 @@ static struct placed place(const struct spawn_request *request, const int fds[3]
 {
 	struct placed placed = {.program = -1};
 
-	placed.fds[placed.count++] = open("/dev/null", O_RDWR | O_CLOEXEC);
+	placed.fds[placed.count++] =
+		request->input ? request->input : open("/dev/null", O_RDWR | O_CLOEXEC);
 	placed.fds[placed.count++] = fds[0];
 	placed.fds[placed.count++] = fds[0];
 	for (size_t i = 0; i < request->inherited_count; i++)

@@ -17,6 +17,7 @@ struct spawn_request {
 	char *const *environment; /* all that it gets; NULL-terminated */
 	const char *directory;    /* to run in (of the real machine); NULL or missing: "/" */
 	unsigned int timeout_ms;
+	int input;                          /* what it reads as its standard input; 0: nothing */
 	int inherited[SPAWN_MAX_INHERITED]; /* descriptors that the program gets: 3 and 4 */
 	size_t inherited_count;
 	void (*enter)(void *context); /* in the child, before the program: its sandbox; or NULL */
@@ -35,9 +36,9 @@ struct spawn_result {
 	int status;
 };
 
-/* Runs the program in a process group of its own, with /dev/null as input, no descriptors but those
- * given, and appends what it writes (both outputs; what does not fit OUTPUT is lost) until it ends or its time is
- * over. What it leaves behind in its group is killed. */
+/* Runs the program in a process group of its own, with no descriptors but those given, and appends what
+ * it writes (both outputs; what does not fit OUTPUT is lost) until it ends or its time is over. What it
+ * leaves behind in its group is killed. */
 void spawn_read(const struct root *root, const struct spawn_request *request,
 		struct spawn_result *ret, struct strbuf *output);
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Zlib */
+/* What spinup keeps beside a store that it installs: /nix/.spinup, for root alone, with the lock, the
+ * staging directory, the manifest and the daemon's log; and the journal /nix/.spinup-installing, which
+ * everybody sees while an installation has begun and not ended. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/private_dir.h"
+
+struct error;
+struct root;
+
+#define INSTALL_STATE_NAME ".spinup"
+#define INSTALL_JOURNAL_NAME ".spinup-installing"
+#define INSTALL_JOURNAL "/nix/" INSTALL_JOURNAL_NAME
+
+struct install_state {
+	int nix;                      /* the directory /nix */
+	struct private_dir directory; /* /nix/.spinup */
+	int lock;                     /* held while open; -1: not held */
+};
+#define INSTALL_STATE_INIT                                                                         \
+	{                                                                                          \
+		.nix = -1, .directory = {.fd = -1}, .lock = -1                                     \
+	}
+
+/* Gives /nix to root (nix_tree_mend) and opens the directory. Root's alone. Returns 0, or -1 with ERROR;
+ * install_state_close is owed in both cases, and gives the lock back. */
+int install_state_open(struct install_state *state, const struct root *root, struct error *error);
+void install_state_close(struct install_state *state);
+
+/* Waits until no other process holds the lock, at most until END_US (run_clock_us()). Returns 0, or -1
+ * with ERROR. The kernel gives the lock back when a process ends, however it ends. */
+int install_state_lock(struct install_state *state, int64_t end_us, struct error *error);
+
+/* An empty staging directory: what an earlier installation left there is removed. Returns a descriptor,
+ * or -1 with ERROR. */
+int install_staging_open(struct install_state *state, struct error *error);
+int install_staging_remove(struct install_state *state, struct error *error);
+
+/* Whether an installation has begun and not ended, as everybody can see. */
+bool install_journal_is_there(const struct root *root);
+int install_journal_write(struct install_state *state, struct error *error);
+int install_journal_remove(struct install_state *state, struct error *error);
