@@ -30,6 +30,12 @@ const struct command command_table[] = {
 	 "from starting. All that spinup says goes to stderr. The runner's root, where .setup_info is\n"
 	 "written, is the directory of CMD if that holds bin/Runner.Listener.",
 	 COMMAND_EXEC, 0, command_exec},
+	{"install", "", "Nix alone: proven, mended, or installed",
+	 "Proves Nix, mends what is broken about it, and installs it where it is absent, from the sources\n"
+	 "that the contract names, each pinned by its SHA-256; then its daemon is started and proven by a\n"
+	 "handshake. Root, or a sudo that asks no password, is needed where something is to be changed.\n"
+	 "Killed at any point, it leaves a state that the next run completes.",
+	 COMMAND_INSTALL, 0, command_install},
 	{"doctor", "", "the same proofs for an operator, everything shown",
 	 "Runs every proof of the lane and shows all findings, facts and remedies, and what the next\n"
 	 "steps would get. Changes nothing on the machine.",
@@ -56,12 +62,18 @@ const struct command command_table[] = {
 	{"version", "", "the version, and those of the libraries inside",
 	 "Prints the version of spinup and of the libraries that are linked into it.",
 	 COMMAND_VERSION, 0, command_version},
+	{"repair", "ID...", NULL,
+	 "How spinup calls itself as root (sudo -n): mends the findings that are named, from a closed\n"
+	 "list, and speaks in frames on its standard output. Reads no variable and no file of the job's.",
+	 COMMAND_REPAIR, OPTIONS_MAX_NAMES - 1, command_repair},
 	{"help", "[COMMAND]", "this page, or a command's",
 	 "Prints the list of commands, or the page of one.", COMMAND_HELP, 1, command_help},
 	{0},
 };
 
-#define STATUS_COMMANDS (COMMAND_RUN | COMMAND_HOOK | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
+#define STATUS_COMMANDS                                                                            \
+	(COMMAND_RUN | COMMAND_HOOK | COMMAND_INSTALL | COMMAND_DOCTOR | COMMAND_PROBE |           \
+	 COMMAND_ENV)
 
 const struct command *command_find(const char *name)
 {
@@ -93,8 +105,9 @@ static void print_statuses(const struct command *command)
 static void print_command(const struct command *command)
 {
 	(void)printf("spinup %s - %s\n\nUsage: spinup %s%s%s%s%s\n\n%s\n\nOptions:\n",
-		     command->name, command->summary, command->name, " [options]",
-		     *command->synopsis ? " " : "", command->synopsis, "", command->description);
+		     command->name, command->summary ? command->summary : "spinup's own entry",
+		     command->name, " [options]", *command->synopsis ? " " : "", command->synopsis,
+		     "", command->description);
 	options_print_help(command);
 	if (command->bit == COMMAND_PROBE) {
 		puts("\nProbes:");
@@ -116,8 +129,9 @@ static void print_overview(void)
 	puts("spinup " SPINUP_VERSION " - proves a runner's lane before the job depends on it\n\n"
 	     "Usage: spinup COMMAND [options]\n\nCommands:");
 	for (const struct command *command = command_table; command->name; command++)
-		(void)printf("  %-9s %-11s %s\n", command->name, command->synopsis,
-			     command->summary);
+		if (command->summary)
+			(void)printf("  %-9s %-11s %s\n", command->name, command->synopsis,
+				     command->summary);
 	puts("\nspinup COMMAND --help shows a command's options. Each option has a variable, which a flag\n"
 	     "overrides. At a terminal, begin with: spinup doctor");
 }

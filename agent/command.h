@@ -20,12 +20,14 @@ enum command_bit {
 	COMMAND_HELP = 1u << 8,
 	COMMAND_EXEC = 1u << 9,
 	COMMAND_HOOK = 1u << 10,
+	COMMAND_INSTALL = 1u << 11,
+	COMMAND_REPAIR = 1u << 12,
 };
 
 struct command {
 	const char *name;
 	const char *synopsis;    /* arguments, as in "probe NAME [URL]" without the name */
-	const char *summary;     /* one line for `spinup --help` */
+	const char *summary;     /* one line for `spinup --help`; NULL: not for people */
 	const char *description; /* a paragraph for `spinup NAME --help` */
 	enum command_bit bit;
 	unsigned int max_arguments;
@@ -47,6 +49,8 @@ int command_hook(const struct command *, const struct options *, char *const *, 
 int command_plan(const struct command *, const struct options *, char *const *, struct error *);
 int command_probe(const struct command *, const struct options *, char *const *, struct error *);
 int command_exec(const struct command *, const struct options *, char *const *, struct error *);
+int command_install(const struct command *, const struct options *, char *const *, struct error *);
+int command_repair(const struct command *, const struct options *, char *const *, struct error *);
 int command_contract(const struct command *, const struct options *, char *const *, struct error *);
 int command_explain(const struct command *, const struct options *, char *const *, struct error *);
 int command_version(const struct command *, const struct options *, char *const *, struct error *);

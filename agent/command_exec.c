@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
 /* spinup exec: the entrypoint of a runner image. Whatever happens here, the command is run. */
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,11 +13,11 @@
 #include "agent/options.h"
 #include "agent/pipeline.h"
 #include "agent/strbuf.h"
+#include "agent/talk.h"
 #include "agent/text.h"
 
 /* What is not a proof takes milliseconds; a machine under load takes longer. */
 #define SLACK_MS 5000u
-#define SAID_MAX_BYTES 2000u
 #define SECRET_PREFIX "ACTIONS_RUNNER_INPUT_"
 
 struct attempt {
@@ -27,16 +25,6 @@ struct attempt {
 	const struct options *options;
 	char *const *environment;
 };
-
-/* A log that nobody reads must not keep the command from starting: what does not fit is not said. */
-static void say(const char *text)
-{
-	CLEANUP_FREE char *shown = text_cleaned(text, SAID_MAX_BYTES);
-	struct pollfd log = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-	if (poll(&log, 1, 0) > 0)
-		(void)fprintf(stderr, "spinup: %s\n", shown);
-}
 
 /* ---- in the child */
 
@@ -57,6 +45,13 @@ static unsigned int longest_ms(const struct plan *plan, unsigned int deadline_ms
 	return deadline_ms;
 }
 
+/* What mending and installing may take on top. */
+static unsigned int mending_ms(const struct options *options)
+{
+	return options->is_install ? options->install_deadline_ms + options->deadline_ms + SLACK_MS
+				   : 0;
+}
+
 static int prove(const void *data, unsigned int *timeout_ms, struct strbuf *block)
 {
 	const struct attempt *attempt = data;
@@ -69,12 +64,13 @@ static int prove(const void *data, unsigned int *timeout_ms, struct strbuf *bloc
 				  attempt->environment, &error);
 	pipeline.result.handover = block;
 	if (status == 0) {
-		*timeout_ms = longest_ms(&pipeline.plan, attempt->options->deadline_ms) + SLACK_MS;
+		*timeout_ms = longest_ms(&pipeline.plan, attempt->options->deadline_ms) + SLACK_MS +
+			      mending_ms(attempt->options);
 		pipeline_prove(&pipeline);
 		status = emit_all(&pipeline.result, &error);
 	}
 	if (status < 0)
-		say(error.message);
+		talk("%s", error.message);
 	pipeline_release(&pipeline);
 	return status < 0 ? (int)error.code : 0;
 }
@@ -106,7 +102,7 @@ static void say_end(const struct exec_result *result, const char *command, bool 
 	}
 	sentence = mem_format("%s; %s is started %s", cause, command,
 			      has_block ? "all the same" : "with the environment as it was");
-	say(sentence);
+	talk("%s", sentence);
 }
 
 /* Becomes the command; returns an exit status when it cannot, or when a signal has come before. */
@@ -116,7 +112,8 @@ static int prove_and_become(const struct attempt *attempt, bool is_usable, struc
 	const struct options *options = attempt->options;
 	CLEANUP_FREE char *name = text_cleaned(options->wrapped[0], 200);
 	CLEANUP_FREE char **environment = NULL;
-	struct exec_work work = {prove, attempt, options->deadline_ms + SLACK_MS};
+	struct exec_work work = {prove, attempt,
+				 options->deadline_ms + SLACK_MS + mending_ms(options)};
 	struct exec_result result = {EXEC_DONE, is_usable ? 0 : ERROR_USAGE};
 	struct signals signals;
 
@@ -144,9 +141,9 @@ int command_exec(const struct command *command, const struct options *options,
 					     "no command to become: spinup exec [options] -- CMD…")
 				 : -1;
 	if (!is_usable)
-		say(error->message);
+		talk("%s", error->message);
 	status = prove_and_become(&attempt, is_usable, &failure);
 	if (failure.code)
-		say(failure.message);
+		talk("%s", failure.message);
 	return status;
 }

@@ -8,6 +8,15 @@
 
 #include "agent/digest.h"
 
+/* What this machine runs, as Nix names it. */
+#if defined(__x86_64__)
+#define INSTALL_SYSTEM "x86_64-linux"
+#elif defined(__aarch64__)
+#define INSTALL_SYSTEM "aarch64-linux"
+#elif defined(__riscv) && __riscv_xlen == 64
+#define INSTALL_SYSTEM "riscv64-linux"
+#endif
+
 enum install_kind {
 	INSTALL_ARCHIVE,   /* a closure archive: .tar.zst or .tar.xz (unpack.h) */
 	INSTALL_INSTALLER, /* Determinate's installer, a program */

@@ -93,8 +93,9 @@ bool install_journal_is_there(const struct root *root)
 
 int install_journal_write(struct install_state *state, struct error *error)
 {
-	CLEANUP_CLOSE int fd = openat(state->nix, INSTALL_JOURNAL_NAME,
-				      O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	CLEANUP_CLOSE int fd =
+		openat(state->nix, INSTALL_JOURNAL_NAME,
+		       O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
 
 	return fd < 0 ? fail(INSTALL_JOURNAL_NAME, error) : 0;
 }

@@ -19,7 +19,7 @@
 #include "agent/finding.h"
 #include "agent/job.h"
 #include "agent/mem.h"
-#include "agent/private_dir.h"
+#include "agent/symlink.h"
 #include "agent/text.h"
 #include "agent/words.h"
 
@@ -73,21 +73,6 @@ static enum place look_at(int directory, const char *name, const char *target)
 	return text_starts_with(found, "/nix/") ? PLACE_LINK : PLACE_OTHERS;
 }
 
-static int replace(int directory, const char *name, const char *target)
-{
-	CLEANUP_FREE char *temporary = private_temporary_name(name);
-	int reason;
-
-	if (symlinkat(target, directory, temporary) < 0)
-		return -1;
-	if (renameat(directory, temporary, directory, name) == 0)
-		return 0;
-	reason = errno;
-	(void)unlinkat(directory, temporary, 0);
-	errno = reason;
-	return -1;
-}
-
 /* A name that is free is taken without a rename: what somebody puts there meanwhile stays. */
 static int link_one(int directory, const char *name, const char *target)
 {
@@ -98,7 +83,7 @@ static int link_one(int directory, const char *name, const char *target)
 	case PLACE_FREE:
 		return symlinkat(target, directory, name) < 0 && errno != EEXIST ? -1 : 0;
 	case PLACE_LINK:
-		return replace(directory, name, target);
+		return symlink_replace(directory, name, target);
 	case PLACE_UNKNOWN:
 		break;
 	}

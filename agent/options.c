@@ -15,6 +15,7 @@
 #include "agent/text.h"
 
 #define DEFAULT_DEADLINE_MS 10000u
+#define DEFAULT_INSTALL_DEADLINE_MS 300000u
 #define MAX_DEADLINE_S 3600ul
 #define HELP_COLUMN 30
 
@@ -40,7 +41,8 @@ struct option_row {
 };
 
 #define WRITES (COMMAND_RUN | COMMAND_HOOK)
-#define JUDGES (WRITES | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
+#define MENDS (WRITES | COMMAND_INSTALL)
+#define JUDGES (MENDS | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
 #define PROVES (JUDGES | COMMAND_EXEC)
 #define SHOWS (JUDGES | COMMAND_PLAN)
 #define JOBS (SHOWS | COMMAND_EXEC)
@@ -51,7 +53,7 @@ static const struct option_row rows[] = {
 	{"--label", "LABEL", "SPINUP_LABEL", "the job's runs-on label, instead of finding it out",
 	 JOBS, OPTION_STRING, AT(label), AT(label_source)},
 	{"--contract", "FILE", "SPINUP_CONTRACT", "a platform contract instead of the built-in one",
-	 JOBS | COMMAND_CONTRACT, OPTION_STRING, AT(contract_path), 0},
+	 JOBS | COMMAND_CONTRACT | COMMAND_REPAIR, OPTION_STRING, AT(contract_path), 0},
 	{"--expect", "FILE", "SPINUP_EXPECT",
 	 "the repository's expectations (a step reads .github/spinup.json)",
 	 JOBS | COMMAND_CONTRACT, OPTION_STRING, AT(expect_path), 0},
@@ -93,6 +95,23 @@ static const struct option_row rows[] = {
 	{"--deadline", "SECONDS", "SPINUP_DEADLINE",
 	 "bound of all proofs together (default 10); a promised GPU has 45", PROVES, OPTION_SECONDS,
 	 AT(deadline_ms), 0},
+	{"--install", NULL, "SPINUP_INSTALL",
+	 "mend what is broken, and install Nix where it is absent", COMMAND_EXEC, OPTION_SWITCH,
+	 AT(is_install), 0},
+	{"--install-deadline", "SECONDS", "SPINUP_INSTALL_DEADLINE",
+	 "bound of mending and installing (default 300)", MENDS | COMMAND_EXEC, OPTION_SECONDS,
+	 AT(install_deadline_ms), 0},
+	{"--verify-store", NULL, "SPINUP_VERIFY_STORE",
+	 "hold every store path that is installed against its hash", MENDS | COMMAND_EXEC,
+	 OPTION_SWITCH, AT(is_store_verified), 0},
+	{"--install-deadline", "SECONDS", NULL, NULL, COMMAND_REPAIR, OPTION_SECONDS,
+	 AT(install_deadline_ms), 0},
+	{"--verify-store", NULL, NULL, NULL, COMMAND_REPAIR, OPTION_SWITCH, AT(is_store_verified),
+	 0},
+	{"--uninstall", NULL, NULL, "take back what spinup itself has installed, and nothing else",
+	 COMMAND_INSTALL, OPTION_SWITCH, AT(is_uninstall), 0},
+	{"--force", NULL, NULL, "with --uninstall: also a store that has grown other paths",
+	 COMMAND_INSTALL, OPTION_SWITCH, AT(is_force), 0},
 	{"--format", "FORMAT", "SPINUP_FORMAT", "sh (default), github, dotenv or json", COMMAND_ENV,
 	 OPTION_FORMAT, AT(env_format), 0},
 	{"--write-files", "DIR", "SPINUP_WRITE_FILES",
@@ -335,7 +354,11 @@ int options_parse(struct options *options, const struct command *command, char *
 {
 	bool seen[ROW_COUNT] = {false};
 
-	*options = (struct options){.command = command->bit, .deadline_ms = DEFAULT_DEADLINE_MS};
+	*options = (struct options){
+		.command = command->bit,
+		.deadline_ms = DEFAULT_DEADLINE_MS,
+		.install_deadline_ms = DEFAULT_INSTALL_DEADLINE_MS,
+	};
 	if (command->bit == COMMAND_EXEC)
 		options->wrapped = behind_dashes(argv);
 	if (take_flags(options, command, argv, seen, error) < 0)

@@ -26,10 +26,11 @@ struct options {
 	const char *require[OPTIONS_MAX_NAMES]; /* probe names, NULL-terminated */
 	const char *skip[OPTIONS_MAX_NAMES];
 	const char *report_path;
-	const char *runner_root;  /* exec --runner-root DIR */
-	const char *root;         /* hidden, no variable */
-	const char *write_files;  /* env --write-files DIR */
-	unsigned int deadline_ms; /* default 10000 */
+	const char *runner_root;          /* exec --runner-root DIR */
+	const char *root;                 /* hidden, no variable */
+	const char *write_files;          /* env --write-files DIR */
+	unsigned int deadline_ms;         /* default 10000 */
+	unsigned int install_deadline_ms; /* default 300000 */
 	enum mode mode;
 	enum env_format env_format;
 	bool is_strict;
@@ -38,6 +39,10 @@ struct options {
 	bool is_attic_public_read; /* opt-in to the public cache (--attic-public-read) */
 	bool is_bazel_upload_wanted;  /* --bazel-upload, or GF_BAZEL_REMOTE_UPLOAD=true */
 	bool is_bazel_home_rc;        /* --bazel-home-rc */
+	bool is_install;              /* exec --install: mend, and install Nix where it is absent */
+	bool is_store_verified;       /* --verify-store */
+	bool is_uninstall;            /* install --uninstall */
+	bool is_force;                /* install --uninstall --force */
 	bool is_all;                  /* --all: devices that the lane does not promise, as advice */
 	bool is_software_gpu_allowed; /* --allow-software-gpu */
 	bool is_help;

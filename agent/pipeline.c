@@ -39,6 +39,12 @@ static void adopt_findings(struct findings *into, struct findings *from)
 	*from = (struct findings){0};
 }
 
+static bool may_mend(const struct command *command, const struct options *options)
+{
+	return command->bit & (COMMAND_RUN | COMMAND_HOOK | COMMAND_INSTALL) ||
+	       (command->bit == COMMAND_EXEC && options->is_install);
+}
+
 void pipeline_prove(struct pipeline *pipeline)
 {
 	struct run *run = &pipeline->run;
@@ -46,7 +52,7 @@ void pipeline_prove(struct pipeline *pipeline)
 
 	run_tasks(run, job, &pipeline->plan, job->options->deadline_ms);
 	adopt_findings(&run->findings, &job->findings);
-	if (pipeline->result.command->bit & (COMMAND_RUN | COMMAND_HOOK))
+	if (may_mend(pipeline->result.command, job->options))
 		repair_all(run, job, &pipeline->plan);
 	nix_kvm_judge(&run->facts, &pipeline->plan, &run->findings);
 	endpoints_check_facts(&job->endpoints, &run->facts, &run->findings);

@@ -41,6 +41,11 @@ struct nix_evidence {
 	char *dangling_target; /* what it names */
 	bool will_be_found;    /* on PATH, or in a job, whose steps get it there */
 
+	/* how it came here */
+	bool is_interrupted;      /* spinup's own installation has begun and not ended */
+	bool has_partial_receipt; /* Determinate's installer has failed here */
+	bool has_determinate_nixd;
+
 	/* the store */
 	bool is_root;
 	bool has_state_directory; /* /nix/var/nix */
@@ -67,6 +72,7 @@ struct nix_evidence {
 
 	/* the configuration */
 	struct nix_conf conf;
+	bool is_build_group_set; /* build-users-group, in the system's own files */
 	char *netrc;
 	int netrc_errno;  /* 0: readable; ENOENT: none there */
 	char *ca_bundle;  /* readable, and not named by a variable already */

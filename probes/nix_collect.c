@@ -8,8 +8,10 @@
 #include <sys/stat.h>
 
 #include "agent/cleanup.h"
+#include "agent/install_state.h"
 #include "agent/job.h"
 #include "agent/mem.h"
+#include "agent/nix_receipt.h"
 #include "agent/record.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
@@ -134,6 +136,15 @@ static void identify(struct nix_evidence *evidence, const struct context *contex
 		nix_profile_of(resolved.data, &evidence->profile);
 	else
 		evidence->profile.flavour = NIX_FLAVOUR_UNKNOWN;
+}
+
+static void look_for_traces(struct nix_evidence *evidence, const struct root *root)
+{
+	evidence->is_interrupted = install_journal_is_there(root);
+	evidence->has_partial_receipt = nix_receipt_read(root) == NIX_RECEIPT_PARTIAL;
+	evidence->has_determinate_nixd =
+		is_program(root, "/usr/local/bin/determinate-nixd") ||
+		is_program(root, STATE_DIRECTORY "/profiles/default/bin/determinate-nixd");
 }
 
 /* ---- the store */
@@ -297,8 +308,11 @@ void nix_collect(struct nix_evidence *ret, const struct job *job, struct channel
 	look_at_store(ret, context);
 	find_program(ret, context);
 	identify(ret, context);
+	look_for_traces(ret, &context->root);
 	channel_phase(channel, "read the configuration");
 	nix_conf_read(&ret->conf, &reader, context);
+	ret->is_build_group_set = nix_conf_find(&ret->conf, "build-users-group", NIX_CONF_SYSTEM,
+						NIX_CONF_SYSTEM) != NULL;
 	choose_route(ret, context);
 	look_at_netrc(ret, context);
 	find_ca(ret, context);

@@ -7,7 +7,9 @@
 #include "agent/cleanup.h"
 #include "agent/fact_names.h"
 #include "agent/finding.h"
+#include "agent/install_state.h"
 #include "agent/mem.h"
+#include "agent/nix_receipt.h"
 #include "agent/record.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -51,6 +53,8 @@ static char *name_of(const struct nix_evidence *evidence)
 
 static void judge_absence(const struct nix_evidence *evidence, struct channel *channel)
 {
+	if (evidence->is_interrupted)
+		return; /* which is said of any state */
 	if (evidence->dangling)
 		channel_finding(channel, FINDING_NIX_PROFILE_DANGLING, evidence->dangling, NULL,
 				"%s leads to %s, which is not there", evidence->dangling,
@@ -118,6 +122,24 @@ static const char *judge_store(const struct nix_evidence *evidence, struct chann
 	return STATE_BROKEN;
 }
 
+/* What an earlier installation has left. */
+static void judge_traces(const struct nix_evidence *evidence, struct channel *channel)
+{
+	if (evidence->is_interrupted)
+		channel_finding(channel, FINDING_NIX_INSTALL_INTERRUPTED, INSTALL_JOURNAL, NULL,
+				INSTALL_JOURNAL " is there");
+	if (evidence->has_partial_receipt)
+		channel_finding(channel, FINDING_NIX_RECEIPT_PARTIAL, NIX_RECEIPT, NULL,
+				NIX_RECEIPT " does not say of every action that it was completed");
+	if (evidence->program && is_flavour(evidence, NIX_FLAVOUR_DETERMINATE) &&
+	    !evidence->has_determinate_nixd)
+		channel_finding(channel, FINDING_NIX_DETERMINATE_NIXD_MISSING, "determinate-nixd",
+				NULL,
+				"%s is of Determinate Nix, and neither /usr/local/bin nor the "
+				"profile has a determinate-nixd",
+				evidence->program);
+}
+
 static bool is_bypassed(const struct nix_evidence *evidence)
 {
 	return evidence->route == NIX_ROUTE_LOCAL && !evidence->store_setting &&
@@ -150,9 +172,13 @@ static void judge_builders(const struct nix_evidence *evidence, struct channel *
 		break;
 	case NIX_BUILDERS_NOT_NEEDED:
 	case NIX_BUILDERS_UNKNOWN:
+		return;
 	case NIX_BUILDERS_READY:
 		break;
 	}
+	if (!evidence->is_build_group_set)
+		channel_finding(channel, FINDING_NIX_BUILD_GROUP_UNSET, "build-users-group", NULL,
+				"nothing in /etc/nix says build-users-group");
 }
 
 static bool can_build(const struct nix_evidence *evidence)
@@ -242,8 +268,10 @@ void nix_judge(const struct nix_evidence *evidence, struct channel *channel)
 {
 	const char *state;
 
+	judge_traces(evidence, channel);
 	if (!evidence->program) {
-		bool is_broken = evidence->dangling || evidence->has_state_directory;
+		bool is_broken = evidence->dangling || evidence->has_state_directory ||
+				 evidence->is_interrupted;
 
 		judge_absence(evidence, channel);
 		tell_facts(evidence, is_broken ? STATE_BROKEN : STATE_ABSENT, channel);
@@ -255,7 +283,7 @@ void nix_judge(const struct nix_evidence *evidence, struct channel *channel)
 	judge_surroundings(evidence, channel);
 	tell_facts(evidence, state, channel);
 	if ((strcmp(state, STATE_DAEMON) == 0 || strcmp(state, STATE_SINGLE_USER) == 0) &&
-	    evidence->path_validity != 0 && can_build(evidence) &&
+	    evidence->path_validity != 0 && !evidence->is_interrupted && can_build(evidence) &&
 	    nix_conf_is_valid(&evidence->conf))
 		say_ready(evidence, state, channel);
 }

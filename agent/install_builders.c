@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Zlib */
+/* The users that builds run as. In the manifest: "account group NAME", "account new-group NAME",
+ * "account user LINE" (of /etc/passwd) and "account member NAME". */
+#include "agent/install_builders.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "agent/accounts.h"
+#include "agent/cleanup.h"
+#include "agent/context.h"
+#include "agent/error.h"
+#include "agent/install.h"
+#include "agent/mem.h"
+#include "agent/text.h"
+#include "agent/words.h"
+
+#define GROUP "group "
+#define NEW_GROUP "new-group "
+#define USER "user "
+#define MEMBER "member "
+
+static void note(struct manifest *manifest, const char *kind, const char *text)
+{
+	CLEANUP_FREE char *value = mem_format("%s%s", kind, text);
+
+	manifest_add(manifest, MANIFEST_ACCOUNT, value);
+}
+
+static void note_change(struct manifest *manifest, const struct accounts_change *change)
+{
+	if (accounts_change_is_empty(change))
+		return;
+	note(manifest, change->is_group_new ? NEW_GROUP : GROUP, change->group);
+	for (size_t i = 0; i < change->users.count; i++)
+		note(manifest, USER, change->users.items[i]);
+	for (size_t i = 0; i < change->members.count; i++)
+		note(manifest, MEMBER, change->members.items[i]);
+}
+
+int install_builders(struct installation *installation, gid_t *ret, struct error *error)
+{
+	CLEANUP(accounts_change_release) struct accounts_change change = {0};
+
+	if (accounts_add_builders(&installation->context->root, ACCOUNTS_BUILD_GROUP, &change,
+				  error) < 0)
+		return -1;
+	*ret = (gid_t)change.gid;
+	note_change(&installation->manifest, &change);
+	return manifest_write(&installation->manifest, &installation->state.directory, error);
+}
+
+static void recall(struct accounts_change *change, const char *value)
+{
+	if (text_starts_with(value, USER))
+		words_add(&change->users, value + strlen(USER));
+	if (text_starts_with(value, MEMBER))
+		words_add(&change->members, value + strlen(MEMBER));
+	if (text_starts_with(value, NEW_GROUP))
+		change->is_group_new = true;
+}
+
+int install_builders_undo(struct installation *installation, struct error *error)
+{
+	CLEANUP(accounts_change_release)
+	struct accounts_change change = {.group = mem_strdup(ACCOUNTS_BUILD_GROUP)};
+	CLEANUP_WORDS struct words values = {0};
+
+	manifest_values(&installation->manifest, MANIFEST_ACCOUNT, &values);
+	for (size_t i = 0; i < values.count; i++)
+		recall(&change, values.items[i]);
+	if (values.count == 0)
+		return 0;
+	return accounts_remove(&installation->context->root, &change, error);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Zlib */
+/* The process that mends, called: a child where this process is root, else one entry by sudo. */
+#pragma once
+
+#include <stdbool.h>
+
+struct error;
+struct findings;
+struct job;
+
+enum repair_call_end {
+	REPAIR_CALL_DONE,      /* it said how each row ended, in FINDINGS */
+	REPAIR_CALL_NO_RIGHTS, /* neither root nor a sudo that asks no password: see ERROR */
+	REPAIR_CALL_FAILED,    /* it could not be started, broke off, or took too long: see ERROR */
+};
+
+/* Has the rows that IS_ASKED[index of the table] names tried, and waits for the end. What it says on
+ * stderr goes to stderr, cleaned, line by line. */
+enum repair_call_end repair_call(const struct job *job, const bool *is_asked,
+				 struct findings *findings, struct error *error);
