@@ -4,7 +4,7 @@
 # "determinate-nix-3.0.0" the same bits stand in for Determinate Nix, whose binaries cannot be had here.
 # A script must end with a builtin: bash would exec a last command, coreutils close their output before they
 # exit, and Nix kills a builder whose output has ended.
-{ pname }:
+{ pname, glibcName ? "glibc-2.41" }:
 let
   libraries = "/usr/lib/x86_64-linux-gnu";
   make = name: script: derivation {
@@ -14,7 +14,7 @@ let
     PATH = "/usr/bin:/bin";
     args = [ "-euc" "${script}\nexit 0" ];
   };
-  glibc = make "glibc-2.41" ''
+  glibc = make glibcName ''
     mkdir -p $out/lib
     cd ${libraries}
     for file in ld-linux-x86-64.so.2 libc.so.6 libm.so.6 libmvec.so.1 libpthread.so.0 libdl.so.2 librt.so.1 \
@@ -44,7 +44,7 @@ let
       nix-instantiate nix-prefetch-url nix-shell nix-store; do ln -s nix $out/bin/$name; done
   '';
 in {
-  inherit nix;
+  inherit nix cacert;
   profile = make "user-environment" ''
     mkdir -p $out/bin $out/etc/ssl/certs
     for file in ${nix}/bin/*; do ln -s $file $out/bin/; done

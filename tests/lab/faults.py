@@ -5,6 +5,7 @@ import asyncio
 import ssl
 
 import faults_attic
+import faults_downloads
 import faults_grpc
 import faults_http
 import proxies
@@ -13,7 +14,8 @@ from topology import TLS_FAULTS, fault_address, fault_host
 
 # Names that need no server of ours: addresses, and nginx's with wrong certificates.
 ELSEWHERE = ["refused", "blackhole", *(f"tls-{name}" for name in TLS_FAULTS), "tls-on-http", "grpcs-http1"]
-NAMES = [*ELSEWHERE, *faults_http.FAULTS, *faults_attic.NAMES, *faults_grpc.faults(), *proxies.FAULTS]
+NAMES = [*ELSEWHERE, *faults_http.FAULTS, *faults_attic.NAMES, *faults_grpc.faults(), *proxies.FAULTS,
+         *faults_downloads.NAMES]
 for _name in NAMES:
     topology.SERVERS.setdefault(fault_host(_name), fault_address(_name))
 
@@ -41,7 +43,8 @@ async def serve(options, ready):
     """Runs all of them for good; calls ready() once they listen."""
     faults_http.LOG.append(open(f"{options['run']}/faults.log", "a", encoding="utf-8"))
     kept = []
-    table = {**faults_http.FAULTS, **faults_attic.faults(options), **faults_grpc.faults(), **proxies.FAULTS}
+    table = {**faults_http.FAULTS, **faults_attic.faults(options), **faults_grpc.faults(), **proxies.FAULTS,
+             **faults_downloads.faults(options)}
     tls = _tls(options["certificates"])
     for name, (ports, handler) in table.items():
         listening = [(port, tls if name == "tls-alert" else None) for port in ports]

@@ -3,6 +3,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import time
 from pathlib import Path
@@ -18,7 +19,11 @@ DISTRO_PACKAGES = ["nix-bin", "patchelf"]
 
 # image: its layers, the uppermost first
 IMAGES = {"nix": ["nix", "bare"], "determinate": ["determinate", "bare"], "distro": ["distro", "bare"],
-          "bare": ["bare"]}
+          "bare": ["bare"], "thin": ["thin", "bare"]}
+WITHOUT_NIX = ("bare", "thin")
+# What `thin` hides of `bare`, where that has it: whatever could download, unpack, or make users.
+THIN_LACKS = ["curl", "wget", "tar", "gzip", "gunzip", "zcat", "bzip2", "xz", "unxz", "xzcat", "zstd", "unzstd",
+              "unzip", "openssl", "c_rehash", "useradd", "groupadd", "adduser", "addgroup", "busybox", "perl"]
 
 USERS = [("root", 0, 0, "/root"), ("runner", 1001, 1001, "/home/runner"), ("trusted", 1002, 1002, "/home/trusted"),
          ("nobody", 65534, 65534, "/nonexistent")]
@@ -31,24 +36,13 @@ experimental-features = nix-command flakes
 substituters =
 sandbox = false
 """
-DETERMINATE_CONF = "# DETERMINATE NIX CONFIG\n# do not modify! this file will be replaced!\n\n" \
-    "!include nix.custom.conf\n\n" + NIX_CONF
-# Stands in for Determinate's closed daemon supervisor; nothing but its presence and version line is real.
-# Its version is one whose daemon names no features of its own (they came with 3.14): these bits have none.
-DETERMINATE_NIXD = """#!/bin/sh
-# A stand-in of spinup's lab, not Determinate's program.
-case "$1" in
-version) echo 'Determinate Nixd daemon version: 3.0.0'; echo 'Determinate Nixd client version: 3.0.0' ;;
-daemon) exec /nix/var/nix/profiles/default/bin/nix-daemon ;;
-*) exit 1 ;;
-esac
-"""
+DETERMINATE_NIXD = HERE / "standins/determinate-nixd"
 
 
 def _recipe(suite):
     certificate = certificates.make() / "ca.crt"
     return digest(suite, certificate, *(HERE / name for name in (
-        "images.py", "archive.py", "closure.nix", "signed.nix", "build_store.sh")))
+        "images.py", "archive.py", "closure.nix", "signed.nix", "build_store.sh")), DETERMINATE_NIXD)
 
 
 def folder(suite=SUITE):
@@ -117,7 +111,8 @@ def make_bare(root, packages):
     _write_certificates(root)
 
 
-def _make_distro(root):
+def make_distro(root):
+    """What the layer with Debian's nix needs beside its packages."""
     _write_users(root, USERS, BUILD_USERS)
     write(root, "etc/nix/nix.conf", NIX_CONF)
 
@@ -130,20 +125,31 @@ def _make_nix(root, built):
 
 
 def _make_determinate(root, built):
+    """As the installer leaves it: determinate-nixd's own nix.conf, and ours in the file that it includes."""
     _make_nix(root, built)
-    write(root, "etc/nix/nix.conf", DETERMINATE_CONF)
-    write(root, "etc/nix/nix.custom.conf", "# Written by the lab.\n")
-    write(root, "usr/local/bin/determinate-nixd", DETERMINATE_NIXD, 0o555)
+    program = DETERMINATE_NIXD.read_text()
+    write(root, "usr/local/bin/determinate-nixd", program, 0o555)
+    managed = program.partition("<<'END'\n")[2].partition("END\n")[0]
+    write(root, "etc/nix/nix.conf", managed)
+    write(root, "etc/nix/nix.custom.conf", "# Written by the lab.\n" + NIX_CONF)
 
 
-def _build_store(layers, out):
-    """Runs build_store.sh in a pod of the distribution's image."""
-    root = f"{layers / 'distro'}:{layers / 'bare'}"
+def _make_thin(root, bare):
+    """Hides files of the layer below, as overlayfs wants them hidden: by character devices 0:0."""
+    for name in THIN_LACKS:
+        for folder in ("usr/bin", "usr/sbin"):
+            if os.path.lexists(bare / folder / name):
+                (root / folder).mkdir(parents=True, exist_ok=True)
+                os.mknod(root / folder / name, stat.S_IFCHR, os.makedev(0, 0))
+
+
+def build_store(layers, out, *closures):
+    """Runs build_store.sh with these arguments in a pod of an image that has Debian's nix."""
     out.mkdir()
     MOUNT_POINT.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
-        [BOX, "pod", "--net", "new", "--mount", MOUNT_POINT, "--root", root, "--bind", f"{out}:/out",
-         "--bind", f"{HERE}:/recipe", "--", "/bin/bash", "/recipe/build_store.sh"],
+        [BOX, "pod", "--net", "new", "--mount", MOUNT_POINT, "--root", ":".join(map(str, layers)),
+         "--bind", f"{out}:/out", "--bind", f"{HERE}:/recipe", "--", "/bin/bash", "/recipe/build_store.sh", *closures],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     if done.returncode:
@@ -197,7 +203,8 @@ def _remove_old(kept):
 
 
 def make(suite=SUITE, log=lambda text: None):
-    """Makes what is missing; returns the folder with one layer a name, `cache`, `keys` and `names`."""
+    """Makes what is missing; returns the folder with one layer a name, `cache`, `keys`, `names` and
+    `registration`."""
     with build_lock():
         make_box()
         final = folder(suite)
@@ -212,14 +219,15 @@ def make(suite=SUITE, log=lambda text: None):
         distro = archive.fetch(BASE_PACKAGES + DISTRO_PACKAGES)
         log(f"unpacking {len(distro)} packages")
         make_bare(fresh / "bare", base)
+        _make_thin(fresh / "thin", fresh / "bare")
         unpack([path for path in distro if path not in base], fresh / "distro")
-        _make_distro(fresh / "distro")
+        make_distro(fresh / "distro")
         log("building the closures and the binary cache with the real nix")
         built = fresh / "built"
-        _build_store(fresh, built)
+        build_store([fresh / "distro", fresh / "bare"], built)
         _make_nix(fresh / "nix", built / "nix")
         _make_determinate(fresh / "determinate", built / "determinate")
-        for name in ("cache", "keys", "names"):
+        for name in ("cache", "keys", "names", "registration"):
             (built / name).rename(fresh / name)
         _make_lies(fresh / "cache")
         shutil.rmtree(built)

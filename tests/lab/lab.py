@@ -20,6 +20,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import archives
 import bazel_image
 import dns
 import faults
@@ -80,6 +81,7 @@ class Lab:
         lacking = missing()
         if lacking:
             raise LabError(f"the lab needs {', '.join(lacking)}")
+        self._say = log
         self.bazel_remote = go_programs.make("bazel-remote", log)
         self.images = images.make(log=log)
         self.public_key = (self.images / "keys/main.pub").read_text().strip()
@@ -124,12 +126,44 @@ class Lab:
         with open(path, encoding="utf-8", errors="surrogateescape") as stream:
             return stream.read()
 
+    @functools.cached_property
+    def archives(self):
+        """The closure archives by name (archives.make), made by the first that asks."""
+        return archives.make(self._say)
+
     def offer(self, name, content):
-        """Serves a file; returns its address without its name (https://…)."""
+        """Serves a file, content being bytes or a Path of this machine's; returns its address without its name
+        (https://…). The fault servers dl-… have it under the same name."""
         folder = Path(f"/proc/{self.pid}/root{MOUNT_POINT}/downloads")
         folder.mkdir(exist_ok=True)
-        (folder / name).write_bytes(content)
+        (folder / name).unlink(missing_ok=True)
+        if isinstance(content, Path):
+            (folder / name).symlink_to(content)
+        else:
+            (folder / name).write_bytes(content)
         return f"https://{topology.DOWNLOADS}"
+
+    def source(self, archive, *hosts, scheme="http", **changes):
+        """Offers an archive (an archives.Archive, or the name of one of `archives`) and returns the entry of a
+        contract's install.sources for it. hosts: where it is to be fetched, in this order: fault servers (dl-…) or
+        host names; the good server where none is named. changes: other values of the entry."""
+        archive = self.archives[archive] if isinstance(archive, str) else archive
+        self.offer(archive.path.name, archive.path)
+        hosts = [topology.fault_host(host) if host in faults.NAMES else host for host in hosts]
+        return archive.source(*(f"{scheme}://{host}/{archive.path.name}" for host in hosts or [topology.DOWNLOADS]),
+                              **changes)
+
+    def fetches(self, name, server=None):
+        """The requests for an offered file so far, a list of their Range headers ("" where there was none): the
+        good server's, or those of a fault server (dl-…)."""
+        if not server:
+            ranges = re.findall(rf'"(?:GET|HEAD) (?:/elsewhere|/plain)?/{re.escape(name)} .* range="(.*)"',
+                                self.log("nginx.log"))
+            return ["" if range_ == "-" else range_ for range_ in ranges]
+        heads = [row["head"] for row in map(json.loads, self.log("faults.log").splitlines())
+                 if row["server"] == server]
+        return ["".join(re.findall(r"\r\n[Rr]ange: *(.*?)\r\n", head)) for head in heads
+                if head.partition(" HTTP/")[0].endswith(f"/{name}")]
 
     def upload(self, cache, path):
         """The narinfo of a store path that was uploaded to one of Attic's caches; None where it was not."""
@@ -174,17 +208,20 @@ class Lab:
             placed[target] = File(self._programs[path][1], 0o755)
         return placed
 
-    def contract(self):
-        """The platform contract with the lab's key as Attic's pin: the text of CONTRACT in every pod."""
+    def contract(self, install=None):
+        """The platform contract with the lab's key as Attic's pin: the text of CONTRACT in every pod. install: its
+        install.sources, a list (see source())."""
         document = json.loads((REPOSITORY / "agent/contract.json").read_text())
         document["attic"]["keys"] = [self.public_key]
+        if install is not None:
+            document["install"] = {"sources": install}
         return json.dumps(document, indent=2) + "\n"
 
     def pod(self, *, image="nix", daemon=None, dns=None, down=None, hostname=HOSTNAME, files=None, tmpfs=(),
-            nodes=(), binds=(), kvm=None, denied=None, memory=8 * GIB, cpus=4, sudo=False):
+            nodes=(), binds=(), kvm=None, denied=None, memory=8 * GIB, cpus=4, sudo=False, contract=None):
         """A fresh pod.
 
-        image    nix, determinate, distro (Debian's own /usr/bin/nix), bare, or one of LATE_IMAGES
+        image    nix, determinate, distro (Debian's own /usr/bin/nix), bare, thin, or one of LATE_IMAGES
         daemon   real, none, stale, frozen or a mode of daemon_peer; real where the image has Nix and /nix is its
         dns      the pod's name server(s): cluster, faulty, refused, blackhole, a fault of dns.py, or an address
         down     endpoints (attic, bazel, public, storage) or hosts that lead elsewhere: "attic,bazel=blackhole",
@@ -197,6 +234,7 @@ class Lab:
         denied   ("10:232", 1): a device that the control group forbids, and the version of control groups
         memory   limit in bytes, cpus a number; None: no limit
         sudo     whether the user runner may use sudo without a password
+        contract the text of CONTRACT where it is not contract()'s
         """
         tmpfs = [spec if ":" in spec else f"{spec}:0777:0:0" for spec in tmpfs]
         nodes = [*nodes, *([f"/dev/kvm:10:232:{kvm}:0:0"] if kvm else [])]
@@ -205,13 +243,13 @@ class Lab:
         pod = Pod(layers, image=image, net_pid=self.pid, hostname=hostname, tmpfs=tmpfs,
                   nodes=nodes, binds=binds, cgroups=[*groups, *(self.cgroups.deny(*denied) if denied else [])])
         try:
-            pod.place({**self.programs(), CONTRACT: self.contract(), "/etc/resolv.conf": self.resolv_conf(dns, down),
-                       "/etc/hostname": hostname + "\n",
+            pod.place({**self.programs(), CONTRACT: contract or self.contract(),
+                       "/etc/resolv.conf": self.resolv_conf(dns, down), "/etc/hostname": hostname + "\n",
                        "/etc/hosts": f"127.0.0.1 localhost\n::1 localhost\n{topology.POD} {hostname}\n",
                        **({"/etc/sudoers.d/runner": File("runner ALL=(ALL) NOPASSWD: ALL\n", 0o440)} if sudo else {}),
                        **(files or {})})
             hidden = any(spec.startswith("/nix:") for spec in tmpfs)
-            has_nix = image in images.IMAGES and image != "bare" and not hidden
+            has_nix = image in images.IMAGES and image not in images.WITHOUT_NIX and not hidden
             pod.start_daemon(daemon or ("real" if has_nix else "none"))
         except BaseException:
             pod.close()
@@ -282,6 +320,7 @@ def main(words):
             return _run(options)
         for program in go_programs.MODULES:
             go_programs.make(program, print)
+        archives.make(print)
         print(images.make(log=print))
         return 0
     except LabError as failure:

@@ -13,15 +13,17 @@ import time
 from dataclasses import dataclass, field
 
 import daemon_peer
+import registration
 from places import BOX, MOUNT_POINT, LabError
 from runner_files import RunnerFiles
-from visit import USERS, place, read, to_bytes, visit
+from visit import USERS, place, processes, read, to_bytes, visit
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 HOMES = {"root": "/root", "runner": "/home/runner", "trusted": "/home/trusted"}
 DAEMON_SOCKET = "/nix/var/nix/daemon-socket/socket"
 DAEMONS = {"distro": "/usr/bin/nix-daemon"}  # by image; else the profile's
-PROFILE_DAEMON = "/nix/var/nix/profiles/default/bin/nix-daemon"
+PROFILE = "/nix/var/nix/profiles/default"
+PROFILE_DAEMON = f"{PROFILE}/bin/nix-daemon"
 START_LIMIT_S = 10
 
 
@@ -130,6 +132,28 @@ class Pod:
     def visit(self, function, *words):
         """Runs a Python function with the pod's files as its root; it must come back with something small."""
         return visit(self.pid, function, *words)
+
+    def processes(self):
+        """The pod's processes, a list of visit.Process by number."""
+        return self.visit(processes)
+
+    def verify_store(self, nix=PROFILE):
+        """What is wrong with the pod's store, a list of lines that is empty where all is well: what the real
+        nix-store finds against its database, content by content, and what stands in /nix/store without being in
+        that. nix: the store path, or profile, whose program asks."""
+        program, env = f"{nix}/bin/nix-store", {"NIX_CONFIG": "build-users-group ="}
+        checked = self.exec([program, "--verify", "--check-contents"], user="root", env=env, timeout=300)
+        problems = [line for line in checked.stderr.splitlines() if not line.startswith(("reading the ", "checking "))]
+        problems += [f"nix-store --verify: exit status {checked.rc}"] if checked.rc and not problems else []
+        dumped = self.exec([program, "--dump-db"], user="root", env=env)
+        problems += dumped.stderr.splitlines() if dumped.rc else []
+        known = {os.path.basename(path) for path in registration.paths(dumped.stdout)}
+        return problems + [f"/nix/store/{name} is not registered" for name in self.visit(os.listdir, "/nix/store")
+                           if name not in known and name != ".links"]
+
+    def closure(self, path=PROFILE):
+        """The store paths of a path's closure, by the real nix-store, sorted."""
+        return tuple(sorted(self.exec([f"{PROFILE}/bin/nix-store", "-qR", path], user="root").check().stdout.split()))
 
     def command(self, argv, *, user="runner", cwd=None, close_stdin=False, no_new_privs=False):
         """The command line that runs argv in the pod."""

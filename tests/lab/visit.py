@@ -79,6 +79,31 @@ def read(paths):
     return found
 
 
+@dataclass
+class Process:
+    """A process of a pod, as the pod's own /proc shows it."""
+    pid: int
+    parent: int
+    session: int
+    uid: int
+    state: str  # R, S, D, T, Z …
+    argv: list
+
+
+def processes():
+    """Every process but those that ended meanwhile, by number."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, parent, _, session = (folder / "stat").read_text().rpartition(") ")[2].split()[:4]
+            argv = (folder / "cmdline").read_bytes().decode("utf-8", "surrogateescape").split("\0")[:-1]
+            uid = os.stat(folder).st_uid
+        except OSError:
+            continue
+        found.append(Process(int(folder.name), int(parent), int(session), uid, state, argv))
+    return sorted(found, key=lambda process: process.pid)
+
+
 def listing(folder):
     """Every path under a folder with type and mode, owner and, for a link, its target; for comparisons."""
     found = {}
