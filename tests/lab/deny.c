@@ -6,7 +6,6 @@
 // CALL is a system call's name or number, ACTION an errno's name or number, "kill", or a way of not coming
 // back: "stall" until a signal comes, "stick" until the process is killed. ARG, from 0, confines it to calls
 // whose argument, as far as MASK has its bits, is VALUE: ioctl:1=0xae80=stick is a KVM_RUN that never returns.
-#include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -21,15 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static const struct {
-	const char *name;
-	int number;
-} errnos[] = {
-	{"EPERM", EPERM},   {"ENOENT", ENOENT}, {"EIO", EIO},       {"EAGAIN", EAGAIN},
-	{"ENOMEM", ENOMEM}, {"EACCES", EACCES}, {"EINVAL", EINVAL}, {"EMFILE", EMFILE},
-	{"ENOSPC", ENOSPC}, {"EROFS", EROFS},   {"ENOSYS", ENOSYS}, {"EOPNOTSUPP", EOPNOTSUPP},
-	{"EBUSY", EBUSY},   {"ENODEV", ENODEV}, {"ENXIO", ENXIO},
-};
+#include "tests/lab/errnos.h"
 
 static _Noreturn void usage(const char *what)
 {
@@ -40,19 +31,15 @@ static _Noreturn void usage(const char *what)
 
 static uint32_t action_of(const char *text)
 {
-	char *end;
-	long number = strtol(text, &end, 10);
+	int number = errno_of(text);
 
 	if (!strcmp(text, "kill"))
 		return SCMP_ACT_KILL_PROCESS;
 	if (!strcmp(text, "stall") || !strcmp(text, "stick"))
 		return SCMP_ACT_NOTIFY; // and nobody answers
-	if (end != text && !*end && number > 0 && number < 4096)
-		return SCMP_ACT_ERRNO((uint32_t)number);
-	for (size_t i = 0; i < sizeof(errnos) / sizeof(*errnos); i++)
-		if (!strcmp(errnos[i].name, text))
-			return SCMP_ACT_ERRNO((uint32_t)errnos[i].number);
-	usage(text);
+	if (!number)
+		usage(text);
+	return SCMP_ACT_ERRNO((uint32_t)number);
 }
 
 static int call_of(const char *text)

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Zlib
+// What stepper reads from and does to a process that is stopped before a system call.
+#pragma once
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+
+// A word of a process's memory; -1, and errno is set, where there is none.
+static inline long peek(pid_t pid, uint64_t address)
+{
+	errno = 0;
+	return ptrace(PTRACE_PEEKDATA, pid, (void *)(uintptr_t)address, 0);
+}
+
+// A path in a process's memory, in print without blanks; "-" where the call has none.
+static inline void print_path(FILE *out, pid_t pid, uint64_t address)
+{
+	unsigned char bytes[sizeof(long)];
+
+	fputc(' ', out);
+	if (peek(pid, address) == -1 && errno)
+		fputc('-', out);
+	for (int length = 0; length < 512; length += (int)sizeof(bytes)) {
+		long word = peek(pid, address + (uint64_t)length);
+
+		if (word == -1 && errno)
+			return;
+		memcpy(bytes, &word, sizeof(bytes));
+		for (size_t i = 0; i < sizeof(bytes); i++) {
+			if (bytes[i] == '\0')
+				return;
+			if (bytes[i] > ' ' && bytes[i] < 0x7f && bytes[i] != '\\')
+				fputc(bytes[i], out);
+			else
+				fprintf(out, "\\x%02x", bytes[i]);
+		}
+	}
+}
+
+// Takes the call's number away, so that the kernel runs none and returns what stands in the register. -1: errno.
+static inline int let_fail(pid_t pid, int error)
+{
+	struct user_regs_struct registers;
+	struct iovec part = {&registers, sizeof(registers)};
+
+	if (ptrace(PTRACE_GETREGSET, pid, 1, &part)) // 1: NT_PRSTATUS
+		return -1;
+#if defined(__x86_64__)
+	registers.orig_rax = (unsigned long)-1;
+	registers.rax = (unsigned long)-error;
+#elif defined(__aarch64__)
+	int none = -1;
+	struct iovec number = {&none, sizeof(none)};
+
+	registers.regs[0] = (unsigned long)-error;
+	if (ptrace(PTRACE_SETREGSET, pid, 0x404, &number)) // NT_ARM_SYSTEM_CALL
+		return -1;
+#else
+#error "no registers known for this machine"
+#endif
+	return (int)ptrace(PTRACE_SETREGSET, pid, 1, &part);
+}
