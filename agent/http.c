@@ -12,13 +12,14 @@
 #include "agent/ca_search.h"
 #include "agent/cleanup.h"
 #include "agent/http_failure.h"
-#include "agent/http_header.h"
+#include "agent/http_intake.h"
 #include "agent/mem.h"
 #include "agent/text.h"
 #include "agent/version.h"
 
 #define MAX_CODE 100u /* CURLE_TOO_LARGE, from 8.6 */
 #define ALERT_MS 200  /* in which a server says why it hangs up */
+#define SINK_BUFFER_BYTES 524288L
 
 struct http_connection {
 	CURL *easy; /* NULL when libcurl could not be initialised */
@@ -28,11 +29,9 @@ struct http_connection {
 struct transfer {
 	const struct http_request *request;
 	struct http_response *response;
+	struct http_intake intake;
 	struct curl_slist *headers;
 	struct curl_slist *resolve;
-	size_t header_bytes;
-	bool is_too_large; /* a callback refused more */
-	bool has_head;     /* the blank line behind the headers came */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -64,35 +63,6 @@ void http_close(struct http_connection *connection)
 	free(connection);
 }
 
-/* ---- what comes back */
-
-static size_t on_header(char *line, size_t size, size_t count, void *data)
-{
-	struct transfer *transfer = data;
-	size_t length = size * count;
-
-	transfer->header_bytes += length;
-	transfer->has_head |= line[0] == '\r' || line[0] == '\n';
-	if (transfer->header_bytes > HTTP_MAX_HEADER_BYTES) {
-		transfer->is_too_large = true;
-		return 0;
-	}
-	http_header_take(transfer->request, line, length, transfer->response);
-	return length;
-}
-
-static size_t on_body(char *bytes, size_t size, size_t count, void *data)
-{
-	struct transfer *transfer = data;
-	struct strbuf *body = &transfer->response->body;
-
-	strbuf_add(body, bytes, size * count);
-	if (!body->is_truncated)
-		return size * count;
-	transfer->is_too_large = true;
-	return 0;
-}
-
 /* ---- what goes out */
 
 static void set_basics(CURL *easy, struct transfer *transfer)
@@ -110,17 +80,19 @@ static void set_basics(CURL *easy, struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, versions[request->version]);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(easy, CURLOPT_PROXY, "");
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "spinup/" SPINUP_VERSION);
 	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->error);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, http_intake_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer->intake);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_intake_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer->intake);
 	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)request->low_speed_bytes_per_s);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->low_speed_s);
+	if (request->on_body)
+		curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, SINK_BUFFER_BYTES);
 }
 
 static void set_method(CURL *easy, const struct http_request *request)
@@ -137,8 +109,16 @@ static void set_method(CURL *easy, const struct http_request *request)
 	}
 	if (request->method)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
-	/* Of a Content-Length; on_body sees to what really comes. */
+	/* Of a Content-Length; http_intake_body sees to what really comes. */
 	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_body_bytes);
+}
+
+static void set_range(CURL *easy, const struct http_request *request)
+{
+	CLEANUP_FREE char *range = mem_format("%ju-", (uintmax_t)request->range_from);
+
+	if (request->range_from)
+		curl_easy_setopt(easy, CURLOPT_RANGE, range);
 }
 
 static void set_auth(CURL *easy, const struct http_request *request)
@@ -178,6 +158,20 @@ static void set_tls(CURL *easy, const struct http_request *request)
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
+/* Set in any case: where they are not, the library reads the job's variables. */
+static void set_proxy(CURL *easy, const struct http_request *request)
+{
+	const struct ca_search *ca = request->ca;
+
+	curl_easy_setopt(easy, CURLOPT_PROXY, request->proxy ? request->proxy : "");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, request->proxy ? "" : "*");
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
+	curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, ca ? ca->directory : NULL);
+	if (ca && !ca->directory)
+		set_pem(easy, CURLOPT_PROXY_CAINFO_BLOB, ca->bundle.data, ca->bundle.length);
+}
+
 /* Returns whether all headers are fit to be sent. */
 static bool set_headers(CURL *easy, struct transfer *transfer)
 {
@@ -193,14 +187,16 @@ static bool set_headers(CURL *easy, struct transfer *transfer)
 	return true;
 }
 
-/* libcurl never looks a name up: the address is handed in for the URL's host and port. */
+/* libcurl never looks a name up: the address is handed in for the host and port of what is connected
+ * to. */
 static bool set_address(CURL *easy, struct transfer *transfer)
 {
-	const char *address = transfer->request->address;
+	const struct http_request *request = transfer->request;
+	const char *peer = request->proxy ? request->proxy : request->url;
+	const char *address = request->proxy ? request->proxy_address : request->address;
 	CURLU *url = curl_url();
 	char *host = NULL, *port = NULL;
-	bool is_valid = url &&
-			curl_url_set(url, CURLUPART_URL, transfer->request->url, 0) == CURLUE_OK &&
+	bool is_valid = url && curl_url_set(url, CURLUPART_URL, peer, 0) == CURLUE_OK &&
 			curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
 			curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
 
@@ -233,7 +229,7 @@ static enum http_failure failure_of_success(CURL *easy, const struct transfer *t
 {
 	long version = 0;
 
-	if (!transfer->has_head) /* libcurl is content with a connection closed before it */
+	if (!transfer->intake.has_head) /* libcurl is content with a connection closed before it */
 		return HTTP_RESET;
 	(void)curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &version);
 	/* Asked for by ALPN, HTTP/2 is only a wish to libcurl. */
@@ -257,9 +253,23 @@ static enum http_failure failure_by_code(CURLcode code)
 		[MAX_CODE] = HTTP_TOO_LARGE,
 		[CURLE_SSL_CERTPROBLEM] = HTTP_TLS_CLIENT_CERTIFICATE,
 		[CURLE_SSL_CACERT_BADFILE] = HTTP_NO_CA,
+		[CURLE_PROXY] = HTTP_PROXY,
 	};
 
 	return code <= MAX_CODE && failures[code] ? failures[code] : HTTP_INTERNAL;
+}
+
+/* It answered CONNECT with a refusal, or ended the connection over it. */
+static bool is_failure_of_proxy(const struct transfer *transfer, CURLcode code, long os_errno)
+{
+	const struct http_request *request = transfer->request;
+	long status = transfer->response->proxy_status;
+	bool is_cut =
+		failure_by_code(code) == HTTP_RESET || (code == CURLE_COULDNT_CONNECT && !os_errno);
+
+	if (!request->proxy || !text_starts_with(request->url, "https:"))
+		return false;
+	return (status >= 300 && code != CURLE_OK) || (!status && is_cut);
 }
 
 static enum http_failure failure_of_code(CURL *easy, const struct transfer *transfer, CURLcode code)
@@ -269,8 +279,14 @@ static enum http_failure failure_of_code(CURL *easy, const struct transfer *tran
 
 	(void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
 	(void)curl_easy_getinfo(easy, CURLINFO_SSL_VERIFYRESULT, &verify_result);
-	if (transfer->is_too_large)
+	if (!verify_result)
+		(void)curl_easy_getinfo(easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &verify_result);
+	if (transfer->intake.is_too_large)
 		return HTTP_TOO_LARGE;
+	if (transfer->intake.is_stopped)
+		return HTTP_STOPPED;
+	if (is_failure_of_proxy(transfer, code, os_errno))
+		return HTTP_PROXY;
 	switch (code) {
 	case CURLE_OK:
 		return failure_of_success(easy, transfer);
@@ -306,6 +322,7 @@ static void describe(CURL *easy, const struct transfer *transfer, CURLcode code)
 	(void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &response->status);
 	(void)curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &response->took_us);
 	(void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os_errno);
+	(void)curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &response->proxy_status);
 	response->failure = failure_of_code(easy, transfer, code);
 	if (response->failure == HTTP_UNREACHABLE ||
 	    (response->failure == HTTP_RESET && (os_errno == ECONNRESET || os_errno == EPIPE)))
@@ -350,32 +367,27 @@ void http_perform(struct http_connection *connection, const struct http_request 
 	struct transfer transfer = {.request = request, .response = response};
 	CURL *easy = connection->easy;
 
-	*response = (struct http_response){.failure = HTTP_INTERNAL};
-	strbuf_init(&response->body, request->max_body_bytes);
+	http_intake_begin(&transfer.intake, request, response);
 	if (!easy)
 		return;
-	if (text_starts_with(request->url, "https:") && (!request->ca || !request->ca->source)) {
+	if (http_failure_is_lack_of_ca(request)) {
 		response->failure = HTTP_NO_CA;
 		return;
 	}
 	set_basics(easy, &transfer);
 	set_method(easy, request);
+	set_range(easy, request);
 	set_auth(easy, request);
 	set_tls(easy, request);
+	set_proxy(easy, request);
 	if (set_headers(easy, &transfer) && set_address(easy, &transfer))
 		describe(easy, &transfer, curl_easy_perform(easy));
-	if (response->failure == HTTP_RESET && hears_refusal(easy, &transfer))
+	/* Whoever streams shows no client certificate. */
+	if (response->failure == HTTP_RESET && !request->on_body && hears_refusal(easy, &transfer))
 		response->failure = HTTP_TLS_CLIENT_CERTIFICATE;
 	curl_easy_reset(easy); /* keeps the connection, forgets what ends here */
 	curl_slist_free_all(transfer.headers);
 	curl_slist_free_all(transfer.resolve);
-}
-
-void http_response_release(struct http_response *response)
-{
-	strbuf_release(&response->body);
-	free(response->location);
-	response->location = NULL;
 }
 
 const char *http_library_version(void)

@@ -10,7 +10,8 @@
 
 /* What went wrong below HTTP, told apart as a person would want it. */
 enum http_failure {
-	HTTP_OK, /* a complete response came, whatever its status */
+	HTTP_OK,      /* a complete response came, whatever its status */
+	HTTP_STOPPED, /* the request's on_body wanted no more */
 	HTTP_REFUSED,
 	HTTP_UNREACHABLE, /* no route, network down: see os_errno */
 	HTTP_CONNECT_TIMEOUT,
@@ -47,7 +48,11 @@ struct http_pem {
 struct http_request {
 	const char *url;     /* http or https, without user info */
 	const char *address; /* literal address to connect to; the host in URL is never looked up */
-	const char *method;  /* NULL: GET, or POST when there is a body */
+	/* http or https, with its port, may hold user info: https goes through CONNECT, http as an
+	 * absolute URI, and `address` is not used. NULL: none. */
+	const char *proxy;
+	const char *proxy_address; /* literal address of the proxy; its host is never looked up */
+	const char *method;        /* NULL: GET, or POST when there is a body */
 	enum http_version version;
 	const void *body;
 	size_t body_length;
@@ -55,13 +60,21 @@ struct http_request {
 	const char *bearer_token;              /* secret; NULL: none */
 	const char *user, *password;           /* basic auth; NULL: none */
 	struct http_pem client_certificate, client_key;
-	const struct ca_search *ca; /* https: ca_search_find's; NULL ends in HTTP_NO_CA */
-	size_t max_body_bytes;
+	const struct ca_search *ca;      /* https: ca_search_find's; NULL ends in HTTP_NO_CA */
+	uint64_t range_from;             /* asks for the bytes from here on; 0: for all */
+	size_t max_body_bytes;           /* a longer one ends in HTTP_TOO_LARGE */
 	unsigned int connect_timeout_ms; /* 0: the rest of timeout_ms */
 	unsigned int timeout_ms;         /* for the whole request */
+	/* Slower than this for so long ends in HTTP_RESPONSE_TIMEOUT; 0: may be as slow as it is. */
+	unsigned int low_speed_bytes_per_s, low_speed_s;
 	/* Called for every header and trailer line, name in lower case; may be NULL. */
 	void (*on_header)(void *data, const char *name, const char *value);
 	void *on_header_data;
+	/* Gets the body piece by piece, whatever the status; returns -1 to stop (HTTP_STOPPED). The
+	 * response's status and what its header lines said are there by then. NULL: the body goes
+	 * to the response. */
+	int (*on_body)(void *data, const void *bytes, size_t length);
+	void *on_body_data;
 };
 
 struct http_response {
@@ -69,7 +82,13 @@ struct http_response {
 	long status;            /* 0 when there is none */
 	struct strbuf body;     /* released by http_response_release */
 	char content_type[128]; /* without parameters, lower case; "" when absent */
-	char *location;    /* of a redirect, as the server wrote it (redirects are not followed) */
+	char *location; /* of a redirect, as the server wrote it (redirects are not followed) */
+	int64_t content_length;           /* of the body, as the server says; -1: it does not */
+	int64_t range_start, range_total; /* Content-Range; -1: none, "*", or not understood */
+	int64_t retry_after_s;            /* Retry-After in seconds; -1: none, or a date */
+	bool accepts_ranges;              /* Accept-Ranges: bytes */
+	bool is_encoded;                  /* a Content-Encoding, which was not asked for */
+	long proxy_status;                /* of the proxy's answer to CONNECT; 0: none */
 	int os_errno;      /* of HTTP_UNREACHABLE and HTTP_RESET; 0 when there is none */
 	char message[256]; /* libcurl's own words, cleaned; for people, never for decisions */
 	int64_t took_us;
@@ -83,8 +102,8 @@ struct http_connection;
 struct http_connection *http_open(void);
 void http_close(struct http_connection *connection);
 
-/* Sends REQUEST and fills RESPONSE (also on failure). Never follows redirects, never uses a proxy,
- * never reads netrc or cookies. SIGPIPE is the caller's to ignore, as each probe's process does. */
+/* Sends REQUEST and fills RESPONSE (also on failure). Never follows redirects, never uses a proxy that
+ * the request does not name, never reads netrc or cookies. SIGPIPE is the caller's to ignore, as each probe's process does. */
 void http_perform(struct http_connection *connection, const struct http_request *request,
 		  struct http_response *response);
 void http_response_release(struct http_response *response);

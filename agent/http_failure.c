@@ -5,7 +5,18 @@
 #include <errno.h>
 #include <string.h>
 
+#include "agent/ca_search.h"
+#include "agent/text.h"
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+bool http_failure_is_lack_of_ca(const struct http_request *request)
+{
+	bool is_tls = text_starts_with(request->url, "https:") ||
+		      (request->proxy && text_starts_with(request->proxy, "https:"));
+
+	return is_tls && (!request->ca || !request->ca->source);
+}
 
 enum http_failure http_failure_of_connect(int os_errno)
 {
@@ -80,6 +91,7 @@ const char *http_failure_text(enum http_failure failure)
 {
 	static const char *const texts[HTTP_FAILURE_COUNT] = {
 		[HTTP_OK] = "answered",
+		[HTTP_STOPPED] = "the answer was not read to its end",
 		[HTTP_REFUSED] = "connection refused",
 		[HTTP_UNREACHABLE] = "the address cannot be reached",
 		[HTTP_CONNECT_TIMEOUT] = "no answer to the connection attempt",

@@ -6,6 +6,9 @@
 
 #include "agent/http.h"
 
+/* Whether the request goes to an https server or proxy, and has no authorities that could vouch for it. */
+bool http_failure_is_lack_of_ca(const struct http_request *request);
+
 /* Of a connect() that failed with OS_ERRNO. */
 enum http_failure http_failure_of_connect(int os_errno);
 

@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	const uint8_t *at = bytes, *end = bytes + length;
 
 	strbuf_init(&response.body, 1);
+	http_header_clear(&response);
 	while (at < end) {
 		const uint8_t *line = memchr(at, '\n', (size_t)(end - at));
 		const uint8_t *next = line ? line + 1 : end;
@@ -22,6 +23,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		http_header_take(&request, (const char *)at, (size_t)(next - at), &response);
 		at = next;
 	}
+	fuzz_expect(response.content_length >= -1 && response.retry_after_s >= -1,
+		    "a number is one, or -1");
+	fuzz_expect(response.range_start < 0 || response.range_total < 0 ||
+			    response.range_start < response.range_total,
+		    "a part begins inside the whole");
 	http_response_release(&response);
 	return 0;
 }

@@ -35,13 +35,14 @@ static void write_tls(void *data, const void *bytes, size_t length)
 	(void)SSL_write(data, bytes, (int)length);
 }
 
-static void answer_http1(SSL *ssl)
+static void answer_http1(SSL *ssl, const char *answer)
 {
-	static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 	char request[4096];
 
+	if (!answer)
+		answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 	if (SSL_read(ssl, request, sizeof(request)) > 0)
-		(void)SSL_write(ssl, answer, sizeof(answer) - 1);
+		(void)SSL_write(ssl, answer, (int)strlen(answer));
 	while (SSL_read(ssl, request, sizeof(request)) > 0)
 		;
 }
@@ -82,7 +83,7 @@ void tls_serve(int fd, const void *data)
 		if (server->answer)
 			h2_serve(&wire, server->answer);
 		else
-			answer_http1(ssl);
+			answer_http1(ssl, server->answer_1_1);
 	} else if (!server->is_abrupt) {
 		drain(fd);
 	}
