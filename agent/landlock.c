@@ -22,6 +22,9 @@
 #define FILE_WRITE_FILE (UINT64_C(1) << 1)
 #define FILE_READ_FILE (UINT64_C(1) << 2)
 #define FILE_READ_DIR (UINT64_C(1) << 3)
+#define FILE_MAKE_DIRECTORY (UINT64_C(1) << 7)
+#define FILE_MAKE_REGULAR (UINT64_C(1) << 8)
+#define FILE_MAKE_SYMLINK (UINT64_C(1) << 12)
 #define FILE_ALL_OF_ABI_1 ((UINT64_C(1) << 13) - 1)
 #define FILE_REFER (UINT64_C(1) << 13)            /* ABI 2 */
 #define FILE_TRUNCATE (UINT64_C(1) << 14)         /* ABI 3 */
@@ -79,14 +82,18 @@ size_t landlock_attribute_size(int abi)
 	return sizeof(struct ruleset_attribute);
 }
 
+static int allow_beneath(int ruleset, int directory, uint64_t rights)
+{
+	struct path_rule rule = {.allowed = rights, .parent_fd = directory};
+
+	return (int)syscall(SYSCALL_ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);
+}
+
 static int allow(int ruleset, const char *path, uint64_t rights)
 {
 	CLEANUP_CLOSE int top = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct path_rule rule = {.allowed = rights, .parent_fd = top};
 
-	if (top < 0)
-		return -1;
-	return (int)syscall(SYSCALL_ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0);
+	return top < 0 ? -1 : allow_beneath(ruleset, top, rights);
 }
 
 static int create(int abi, const struct ruleset_attribute *attribute)
@@ -130,6 +137,27 @@ int landlock_restrict_to_devices(void)
 	ruleset = create(abi, &attribute);
 	if (ruleset < 0 || allow(ruleset, "/", reading) < 0 ||
 	    allow(ruleset, "/dev", using & attribute.files) < 0)
+		return -1;
+	return (int)syscall(SYSCALL_RESTRICT_SELF, ruleset, 0u);
+}
+
+int landlock_restrict_to_writing_below(int directory_fd)
+{
+	CLEANUP_CLOSE int ruleset = -1;
+	int abi = landlock_abi();
+	struct ruleset_attribute attribute = {
+		.files = landlock_file_rights(abi),
+		.ports = landlock_port_rights(abi),
+		.scopes = landlock_scopes(abi),
+	};
+
+	if (abi < 2)
+		return -1;
+	ruleset = create(abi, &attribute);
+	if (ruleset < 0 ||
+	    allow_beneath(ruleset, directory_fd,
+			  FILE_WRITE_FILE | FILE_READ_DIR | FILE_MAKE_DIRECTORY |
+				  FILE_MAKE_REGULAR | FILE_MAKE_SYMLINK | FILE_REFER) < 0)
 		return -1;
 	return (int)syscall(SYSCALL_RESTRICT_SELF, ruleset, 0u);
 }

@@ -26,3 +26,9 @@ int landlock_restrict_to_reading(bool is_connect_allowed);
 /* The same for a driver: it may also run programs, and write to and command what is below /dev; its
  * signals and abstract sockets are not limited. */
 int landlock_restrict_to_devices(void);
+
+/* Leaves this process, for good, nothing but making and filling files, directories and links beneath an
+ * open directory, and listing directories there: no reading and no running anywhere, no removing, no TCP,
+ * signals or abstract sockets. -1, too, where the kernel's version (1) lets no link lead from one directory
+ * into another. */
+int landlock_restrict_to_writing_below(int directory_fd);

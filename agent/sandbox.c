@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -29,13 +30,18 @@
 #define DAEMON (1u << SANDBOX_DAEMON)
 #define TOOL (1u << SANDBOX_TOOL)
 #define DRIVER (1u << SANDBOX_DRIVER)
+#define UNPACK (1u << SANDBOX_UNPACK)
 #define READERS (FILES | NETWORK | DAEMON)
 #define TALKERS (NETWORK | DAEMON)
 #define STRANGERS (TOOL | DRIVER)
+#define OURS (READERS | UNPACK)
 
 /* Not O_ACCMODE, in which musl counts O_PATH; and O_TMPFILE contains O_DIRECTORY: readers need
  * both. */
 #define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+/* And what is opened while unpacking is a directory, or made there and then. */
+#define STEPPING (O_DIRECTORY | O_NOFOLLOW)
+#define MAKING (O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW)
 
 struct sandbox {
 	struct sock_fprog programs[SANDBOX_PROFILE_COUNT]; /* .filter is NULL where there is none */
@@ -80,6 +86,16 @@ static const int talker_calls[] = {
 	CALL(recvfrom), CALL(recvmsg), CALL(setsockopt), CALL(shutdown),
 };
 
+/* For unpacking: memory, open descriptors, and names beneath them. */
+static const int unpack_calls[] = {
+	CALL(brk), CALL(clock_gettime), CALL(close), CALL(exit), CALL(exit_group), CALL(fstat),
+	CALL(futex), CALL(getpid), CALL(gettid), CALL(lseek), CALL(madvise), CALL(mkdirat),
+	CALL(mremap), CALL(munmap), CALL(newfstatat), CALL(poll), CALL(ppoll), CALL(read),
+	CALL(readv), CALL(restart_syscall), CALL(rt_sigaction), CALL(rt_sigprocmask),
+	CALL(rt_sigreturn), CALL(sigaltstack), CALL(statx), CALL(symlinkat), CALL(umask),
+	CALL(utimensat), CALL(write), CALL(writev),
+};
+
 /* A tool or driver of the image may do what such do. This is what no question here needs, and what takes
  * a process out of its deadline, its user or its namespaces. */
 static const int tool_denials[] = {
@@ -112,11 +128,17 @@ static const struct rule rules[] = {
 	{READERS, ALLOW, CALL(open), IF_BITS(1, WRITING, O_RDONLY)},
 	{READERS, ALLOW, CALL(openat), IF_BITS(2, WRITING, O_RDONLY)},
 
+	/* No O_TRUNC, no set-id, no link to what a symlink leads to. */
+	{UNPACK, ALLOW, CALL(openat), IF_BITS(2, WRITING | STEPPING, STEPPING)},
+	{UNPACK, ALLOW, CALL(openat), IF_BITS(2, WRITING | O_EXCL | STEPPING, MAKING)},
+	{UNPACK, ALLOW, CALL(fchmod), IF_BITS(1, 07000, 0)},
+	{UNPACK, ALLOW, CALL(linkat), IF_IS(4, 0)},
+
 	/* No memory that is run: there is nothing to load in a static program. */
-	{READERS, ALLOW, CALL(mmap), IF_BITS(2, PROT_EXEC, 0)},
-	{READERS, DENY(EPERM), CALL(mmap), IF_BITS(2, PROT_EXEC, PROT_EXEC)},
-	{READERS, ALLOW, CALL(mprotect), IF_BITS(2, PROT_EXEC, 0)},
-	{READERS, DENY(EPERM), CALL(mprotect), IF_BITS(2, PROT_EXEC, PROT_EXEC)},
+	{OURS, ALLOW, CALL(mmap), IF_BITS(2, PROT_EXEC, 0)},
+	{OURS, DENY(EPERM), CALL(mmap), IF_BITS(2, PROT_EXEC, PROT_EXEC)},
+	{OURS, ALLOW, CALL(mprotect), IF_BITS(2, PROT_EXEC, 0)},
+	{OURS, DENY(EPERM), CALL(mprotect), IF_BITS(2, PROT_EXEC, PROT_EXEC)},
 
 	/* F_SETOWN and F_SETSIG would send signals to others. */
 	{READERS, ALLOW, CALL(fcntl), IF_IS(1, F_DUPFD)},
@@ -128,13 +150,13 @@ static const struct rule rules[] = {
 
 	/* The libraries ask whether their output is a terminal, name their memory, read limits, and
 	 * raise signals when they abort: an error tells them no, and they go on. */
-	{READERS, DENY(ENOTTY), CALL(ioctl), ALWAYS},
-	{READERS, DENY(EPERM), CALL(prctl), ALWAYS},
+	{OURS, DENY(ENOTTY), CALL(ioctl), ALWAYS},
+	{OURS, DENY(EPERM), CALL(prctl), ALWAYS},
 	{READERS, ALLOW, CALL(prlimit64), 2, {ARGUMENT_IS(0, 0), ARGUMENT_IS(2, 0)}},
 	{READERS, DENY(EPERM), CALL(prlimit64), 1, {{.arg = 2, .op = SCMP_CMP_NE}}},
-	{READERS, DENY(EPERM), CALL(kill), ALWAYS},
-	{READERS, DENY(EPERM), CALL(tkill), ALWAYS},
-	{READERS, DENY(EPERM), CALL(tgkill), ALWAYS},
+	{OURS, DENY(EPERM), CALL(kill), ALWAYS},
+	{OURS, DENY(EPERM), CALL(tkill), ALWAYS},
+	{OURS, DENY(EPERM), CALL(tgkill), ALWAYS},
 
 	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET), STREAM}},
 	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET), DATAGRAM}},
@@ -194,8 +216,10 @@ static bool fill(scmp_filter_ctx filter, unsigned int profile, bool is_openat2_a
 {
 	if (!add_rules(filter, profile))
 		return false;
-	if (!(profile & READERS))
+	if (profile & STRANGERS)
 		return add_all(filter, DENY(EPERM), tool_denials, COUNT(tool_denials));
+	if (profile & UNPACK)
+		return add_all(filter, ALLOW, unpack_calls, COUNT(unpack_calls));
 	/* Its flags lie in memory and Landlock alone guards it: it is let through only for --root. */
 	if (is_openat2_allowed && seccomp_rule_add(filter, ALLOW, CALL(openat2), 0) < 0)
 		return false;
@@ -262,21 +286,51 @@ static bool load(const struct sock_fprog *program)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program) == 0;
 }
 
+/* Behind Landlock, which the filter forbids. */
+static enum sandbox_level load_filter(const struct sandbox *sandbox, enum sandbox_profile profile,
+				      bool has_landlock)
+{
+	if (!load(&sandbox->programs[profile]))
+		return SANDBOX_LEVEL_NONE; /* Landlock alone is none that anyone should rely on */
+	return has_landlock ? SANDBOX_LEVEL_LANDLOCK : SANDBOX_LEVEL_SECCOMP;
+}
+
 enum sandbox_level sandbox_enter(const struct sandbox *sandbox, enum sandbox_profile profile)
 {
 	bool has_landlock = false;
 
 	if (!sandbox || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return SANDBOX_LEVEL_NONE;
-	/* Landlock comes first, because the filter forbids it. A tool writes where its maker chose
-	 * (Bazelisk unpacks into a cache), so Landlock would only break it. */
+	/* A tool writes where its maker chose (Bazelisk unpacks into a cache), so Landlock would only
+	 * break it. */
 	if (profile == SANDBOX_DRIVER)
 		has_landlock = landlock_restrict_to_devices() == 0;
 	else if (profile != SANDBOX_TOOL)
 		has_landlock = landlock_restrict_to_reading(profile == SANDBOX_NETWORK) == 0;
-	if (!load(&sandbox->programs[profile]))
-		return SANDBOX_LEVEL_NONE; /* Landlock alone is none that anyone should rely on */
-	return has_landlock ? SANDBOX_LEVEL_LANDLOCK : SANDBOX_LEVEL_SECCOMP;
+	return load_filter(sandbox, profile, has_landlock);
+}
+
+/* For root: no path leads out of the directory, and no capability is left to undo that. A refusal is no
+ * failure: the layers behind it hold without. */
+static void enter_root(int directory_fd)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (fchdir(directory_fd) == 0)
+		(void)!chroot(".");
+	(void)syscall(SYS_capset, &header, none);
+}
+
+enum sandbox_level sandbox_enter_directory(const struct sandbox *sandbox, int directory_fd)
+{
+	bool has_landlock;
+
+	enter_root(directory_fd);
+	if (!sandbox || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return SANDBOX_LEVEL_NONE;
+	has_landlock = landlock_restrict_to_writing_below(directory_fd) == 0;
+	return load_filter(sandbox, SANDBOX_UNPACK, has_landlock);
 }
 
 const char *sandbox_level_name(enum sandbox_level level)

@@ -11,6 +11,7 @@ enum sandbox_profile {
 	SANDBOX_DAEMON,  /* read files and connect to unix sockets */
 	SANDBOX_TOOL,    /* run programs of the image, bounded by the deadline; no new privileges */
 	SANDBOX_DRIVER,  /* likewise, and write nowhere but to devices, no sockets but unix ones */
+	SANDBOX_UNPACK, /* make and fill what is new beneath one directory, from open descriptors */
 	SANDBOX_PROFILE_COUNT
 };
 
@@ -31,6 +32,11 @@ void sandbox_free(struct sandbox *sandbox);
 /* In the child: gives up the rights for good, and returns the level reached. A forbidden call
  * kills the process with SIGSYS afterwards. Sets no_new_privs (in the child alone). */
 enum sandbox_level sandbox_enter(const struct sandbox *sandbox, enum sandbox_profile profile);
+
+/* The same for SANDBOX_UNPACK, which sandbox_enter does not know: what may be written is new and beneath the
+ * directory (open, not owned). Descriptors that are open go on working, so none of another directory should
+ * be left. Root has the directory for its root afterwards and no capability, at every level, even "none". */
+enum sandbox_level sandbox_enter_directory(const struct sandbox *sandbox, int directory_fd);
 
 /* "none", "seccomp", "seccomp+landlock". */
 const char *sandbox_level_name(enum sandbox_level level);

@@ -33,7 +33,8 @@ struct tally {
 	const struct sandbox *sandbox;
 };
 
-static const char *const profile_names[] = {"files", "network", "daemon", "tool", "driver"};
+static const char *const profile_names[] = {"files", "network", "daemon",
+					    "tool",  "driver",  "unpack"};
 
 /* ---- what must go on working: 0, or -1 with errno */
 
@@ -177,7 +178,7 @@ static const struct use {
 } uses[] = {
 	{"files through the root", READERS | STRANGERS, use_root},
 	{"a directory's entries", READERS | STRANGERS, use_directory},
-	{"memory", READERS | STRANGERS, use_memory},
+	{"memory", OURS | STRANGERS, use_memory},
 	{"the clock", READERS | STRANGERS, use_clock},
 	{"a pipe", READERS | STRANGERS, use_pipe},
 	{"a TCP connection", NETWORK | TOOL, use_tcp},
@@ -222,6 +223,15 @@ static long call(const struct denial *denial)
 	return syscall(denial->call, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
 
+static void enter(const struct tally *tally, unsigned int profile)
+{
+	if (profile == SANDBOX_UNPACK)
+		sandbox_enter_directory(tally->sandbox,
+					open(stage.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	else
+		sandbox_enter(tally->sandbox, (enum sandbox_profile)profile);
+}
+
 /* PROFILE SANDBOX_PROFILE_COUNT: without a sandbox. */
 static int try_denial(const struct tally *tally, const struct denial *denial, unsigned int profile)
 {
@@ -231,7 +241,7 @@ static int try_denial(const struct tally *tally, const struct denial *denial, un
 	child = fork();
 	if (child == 0) {
 		if (profile < SANDBOX_PROFILE_COUNT)
-			sandbox_enter(tally->sandbox, (enum sandbox_profile)profile);
+			enter(tally, profile);
 		_exit(call(denial) < 0 ? errno : 0);
 	}
 	return outcome_of(child);
@@ -262,7 +272,7 @@ static void check_use(struct tally *tally, const struct use *use, unsigned int p
 	(void)fflush(stdout);
 	child = fork();
 	if (child == 0) {
-		sandbox_enter(tally->sandbox, (enum sandbox_profile)profile);
+		enter(tally, profile);
 		_exit(use->run() < 0 ? errno : 0);
 	}
 	outcome = outcome_of(child);
@@ -360,7 +370,7 @@ int main(int argc, char **argv)
 		return 0; /* what use_program runs */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	set_stage();
-	sandbox = prepared(READERS | STRANGERS, false);
+	sandbox = prepared(OURS | STRANGERS, false);
 	tally.sandbox = sandbox;
 	for (unsigned int profile = 0; profile < SANDBOX_PROFILE_COUNT; profile++) {
 		for (size_t i = 0; i < COUNT(denials); i++)

@@ -17,6 +17,7 @@
 
 #include "agent/landlock.h"
 #include "tests/unit/check.h"
+#include "tests/unit/machine.h"
 
 static void what_versions_handle(void **state)
 {
@@ -129,6 +130,50 @@ static int restrict_to_connecting(void)
 	return landlock_restrict_to_reading(true);
 }
 
+static int beneath = -1; /* a directory with the files "old" and "down/" */
+
+static int restrict_to_writing_below(void)
+{
+	return landlock_restrict_to_writing_below(beneath);
+}
+
+static int fill_below(void)
+{
+	int fd = openat(beneath, "new", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	return fd >= 0 && write(fd, "x", 1) == 1 ? 0 : -1;
+}
+
+static int make_below(void)
+{
+	return mkdirat(beneath, "newer", 0700) < 0 ? -1 : symlinkat("/", beneath, "newest");
+}
+
+static int link_below(void)
+{
+	return linkat(beneath, "old", beneath, "down/old", 0);
+}
+
+static int list_below(void)
+{
+	return openat(beneath, "down", O_RDONLY | O_DIRECTORY | O_CLOEXEC) < 0 ? -1 : 0;
+}
+
+static int read_below(void)
+{
+	return openat(beneath, "old", O_RDONLY | O_CLOEXEC) < 0 ? -1 : 0;
+}
+
+static int remove_below(void)
+{
+	return unlinkat(beneath, "old", 0);
+}
+
+static int make_fifo_below(void)
+{
+	return mknodat(beneath, "fifo", S_IFIFO | 0600, 0);
+}
+
 /* RESTRICT NULL: without. */
 static int outcome(int (*trial)(void), int (*restrict_self)(void))
 {
@@ -146,34 +191,51 @@ static int outcome(int (*trial)(void), int (*restrict_self)(void))
 	return WEXITSTATUS(status);
 }
 
+static const struct {
+	int (*trial)(void);
+	int needs_abi;
+	int (*restrict_self)(void);
+	int expected;
+} denials[] = {
+	{read_file, 1, restrict_to_reading, 0},
+	{list_directory, 1, restrict_to_reading, 0},
+	{make_file, 1, restrict_to_reading, EACCES},
+	{write_device, 1, restrict_to_reading, EACCES},
+	{make_directory, 1, restrict_to_reading, EACCES},
+	{run_program, 1, restrict_to_reading, EACCES},
+	{bind_tcp, 4, restrict_to_reading, EACCES},
+	{bind_tcp, 4, restrict_to_connecting, EACCES},
+	{connect_tcp, 4, restrict_to_reading, EACCES},
+	{connect_tcp, 4, restrict_to_connecting, ECONNREFUSED},
+	{signal_parent, 6, restrict_to_reading, EPERM},
+	{read_file, 1, landlock_restrict_to_devices, 0},
+	{make_file, 1, landlock_restrict_to_devices, EACCES},
+	{make_directory, 1, landlock_restrict_to_devices, EACCES},
+	{write_device, 1, landlock_restrict_to_devices, 0},
+	{command_device, 1, landlock_restrict_to_devices, ENOTTY},
+	{run_program, 1, landlock_restrict_to_devices, 0},
+	{connect_tcp, 4, landlock_restrict_to_devices, EACCES},
+	{fill_below, 2, restrict_to_writing_below, 0},
+	{make_below, 2, restrict_to_writing_below, 0},
+	{link_below, 2, restrict_to_writing_below, 0},
+	{list_below, 2, restrict_to_writing_below, 0},
+	{read_below, 2, restrict_to_writing_below, EACCES},
+	{remove_below, 2, restrict_to_writing_below, EACCES},
+	{make_fifo_below, 2, restrict_to_writing_below, EACCES},
+	{read_file, 2, restrict_to_writing_below, EACCES},
+	{list_directory, 2, restrict_to_writing_below, EACCES},
+	{make_file, 2, restrict_to_writing_below, EACCES},
+	{make_directory, 2, restrict_to_writing_below, EACCES},
+	{write_device, 2, restrict_to_writing_below, EACCES},
+	{run_program, 2, restrict_to_writing_below, EACCES},
+	{connect_tcp, 4, restrict_to_writing_below, EACCES},
+	{signal_parent, 6, restrict_to_writing_below, EPERM},
+};
+
 static void what_is_denied_here(void **state)
 {
-	static const struct {
-		int (*trial)(void);
-		int needs_abi;
-		int (*restrict_self)(void);
-		int expected;
-	} cases[] = {
-		{read_file, 1, restrict_to_reading, 0},
-		{list_directory, 1, restrict_to_reading, 0},
-		{make_file, 1, restrict_to_reading, EACCES},
-		{write_device, 1, restrict_to_reading, EACCES},
-		{make_directory, 1, restrict_to_reading, EACCES},
-		{run_program, 1, restrict_to_reading, EACCES},
-		{bind_tcp, 4, restrict_to_reading, EACCES},
-		{bind_tcp, 4, restrict_to_connecting, EACCES},
-		{connect_tcp, 4, restrict_to_reading, EACCES},
-		{connect_tcp, 4, restrict_to_connecting, ECONNREFUSED},
-		{signal_parent, 6, restrict_to_reading, EPERM},
-		{read_file, 1, landlock_restrict_to_devices, 0},
-		{make_file, 1, landlock_restrict_to_devices, EACCES},
-		{make_directory, 1, landlock_restrict_to_devices, EACCES},
-		{write_device, 1, landlock_restrict_to_devices, 0},
-		{command_device, 1, landlock_restrict_to_devices, ENOTTY},
-		{run_program, 1, landlock_restrict_to_devices, 0},
-		{connect_tcp, 4, landlock_restrict_to_devices, EACCES},
-	};
 	int abi = landlock_abi();
+	struct machine machine;
 
 	(void)state;
 	if (abi < 1) {
@@ -181,10 +243,17 @@ static void what_is_denied_here(void **state)
 			fail_msg("this kernel has no Landlock");
 		skip();
 	}
-	for (size_t i = 0; i < COUNT(cases); i++)
-		if (abi >= cases[i].needs_abi)
-			assert_int_equal(outcome(cases[i].trial, cases[i].restrict_self),
-					 cases[i].expected);
+	machine_make(&machine);
+	machine_file(&machine, "/old", "x");
+	machine_directory(&machine, "/down");
+	beneath = open(machine.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < COUNT(denials); i++)
+		if (abi >= denials[i].needs_abi)
+			assert_int_equal(outcome(denials[i].trial, denials[i].restrict_self),
+					 denials[i].expected);
+	assert_int_equal(outcome(remove_below, NULL), 0);
+	close(beneath);
+	machine_remove(&machine);
 	assert_int_equal(outcome(make_file, NULL), 0); /* the trials themselves work */
 	assert_int_equal(outcome(bind_tcp, NULL), 0);
 	assert_int_equal(outcome(signal_parent, NULL), 0);
