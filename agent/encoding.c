@@ -112,6 +112,19 @@ ptrdiff_t encoding_nix32_decode(const char *text, size_t length, uint8_t *ret, s
 	return (ptrdiff_t)bytes;
 }
 
+bool encoding_digest_decode(const char *text, size_t length, uint8_t *ret, size_t size)
+{
+	ptrdiff_t bytes = -1;
+
+	if (length == 2 * size)
+		bytes = encoding_base16_decode(text, length, ret, size);
+	else if (length == (size * 8 + 4) / 5)
+		bytes = encoding_nix32_decode(text, length, ret, size);
+	else if (length == (size + 2) / 3 * 4)
+		bytes = encoding_base64_decode(text, length, ret, size);
+	return bytes == (ptrdiff_t)size;
+}
+
 void encoding_base64_encode(const uint8_t *bytes, size_t length, struct strbuf *out)
 {
 	for (size_t i = 0; i < length; i += 3) {

@@ -120,22 +120,16 @@ static int read_url(struct narinfo *narinfo, const char *value, size_t length)
 	return read_text(&narinfo->url, value, length);
 }
 
-/* Base 16 or Nix's base 32; the signature is always over the latter. */
+/* However it is written, the signature is over the hash in Nix's base 32. */
 static int read_nar_hash(struct narinfo *narinfo, const char *value, size_t length)
 {
 	static const char prefix[] = "sha256:";
 	size_t skip = sizeof(prefix) - 1;
-	ptrdiff_t bytes;
 
 	if (narinfo->has_nar_hash || length < skip || memcmp(value, prefix, skip) != 0)
 		return -1;
-	if (length - skip == 2 * sizeof(narinfo->nar_hash))
-		bytes = encoding_base16_decode(value + skip, length - skip, narinfo->nar_hash,
-					       sizeof(narinfo->nar_hash));
-	else
-		bytes = encoding_nix32_decode(value + skip, length - skip, narinfo->nar_hash,
-					      sizeof(narinfo->nar_hash));
-	narinfo->has_nar_hash = bytes == (ptrdiff_t)sizeof(narinfo->nar_hash);
+	narinfo->has_nar_hash = encoding_digest_decode(
+		value + skip, length - skip, narinfo->nar_hash, sizeof(narinfo->nar_hash));
 	return narinfo->has_nar_hash ? 0 : -1;
 }
 

@@ -124,6 +124,38 @@ static void nix32_is_nix_s(void **state)
 	strbuf_release(&text);
 }
 
+/* The same digest in each form that Nix writes. */
+static void digests_are_told_apart_by_length(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_digest;
+	} rows[] = {
+		{"91e129ac1959d062ad093d2b1f8b65afae0f712056fe3eac78ec530ff6a1bb9a", true},
+		{"16mvl7v0ylzcg2n3xzjn41qhzbmgcn5iyarx16nn5l2r36n2kqci", true},
+		{"keEprBlZ0GKtCT0rH4tlr64PcSBW/j6seOxTD/ahu5o=", true},
+		{"keEprBlZ0GKtCT0rH4tlr64PcSBW/j6seOxTD/ahu5o", false},
+		{"keEprBlZ0GKtCT0rH4tlr64PcSBW/j6seOxTD/ahuw==", false},
+		{"16mvl7v0ylzcg2n3xzjn41qhzbmgcn5iyarx16nn5l2r36n2kqce", false},
+		{"91e129ac1959d062ad093d2b1f8b65afae0f712056fe3eac78ec530ff6a1bb9g", false},
+		{"91e129ac1959d062ad093d2b1f8b65afae0f712056fe3eac78ec530ff6a1bb", false},
+		{"", false},
+	};
+	uint8_t first[32], bytes[32];
+
+	(void)state;
+	assert_int_equal(encoding_base16_decode(rows[0].text, 64, first, 32), 32);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		size_t length = strlen(rows[i].text);
+
+		print_message("%s\n", rows[i].text);
+		assert_int_equal(encoding_digest_decode(rows[i].text, length, bytes, 32),
+				 rows[i].is_digest);
+		if (rows[i].is_digest)
+			assert_memory_equal(bytes, first, 32);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -131,6 +163,7 @@ int main(void)
 		cmocka_unit_test(the_buffer_is_never_overrun),
 		cmocka_unit_test(encoders_come_back),
 		cmocka_unit_test(nix32_is_nix_s),
+		cmocka_unit_test(digests_are_told_apart_by_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
