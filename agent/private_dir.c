@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +11,10 @@
 #include <unistd.h>
 
 #include "agent/cleanup.h"
-#include "agent/digest.h"
-#include "agent/encoding.h"
 #include "agent/error.h"
 #include "agent/mem.h"
+#include "agent/new_file.h"
 #include "agent/root.h"
-#include "agent/strbuf.h"
-
-#define RANDOM_BYTES 8u
 
 static int check_owner(const struct private_dir *directory, uid_t parent_owner, struct error *error)
 {
@@ -89,67 +84,12 @@ void private_dir_close(struct private_dir *directory)
 	*directory = (struct private_dir){.fd = -1};
 }
 
-static int write_all(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t written = write(fd, bytes, length);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0) {
-			if (written == 0)
-				errno = ENOSPC;
-			return -1;
-		}
-		bytes += written;
-		length -= (size_t)written;
-	}
-	return 0;
-}
-
-char *private_temporary_name(const char *name)
-{
-	uint8_t random[RANDOM_BYTES];
-	CLEANUP_STRBUF struct strbuf suffix = STRBUF_INIT(64);
-
-	digest_random(random, sizeof(random));
-	encoding_base16_encode(random, sizeof(random), &suffix);
-	return mem_format(".%s.%s", name, suffix.data);
-}
-
-struct new_file {
-	int directory;
-	const char *name;
-	mode_t mode;
-};
-
-/* -1 with errno, and no trace left. */
-static int write_and_rename(const struct new_file *file, const void *bytes, size_t length)
-{
-	CLEANUP_FREE char *temporary = private_temporary_name(file->name);
-	CLEANUP_CLOSE int fd =
-		openat(file->directory, temporary,
-		       O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file->mode);
-
-	if (fd < 0)
-		return -1;
-	if (write_all(fd, bytes, length) < 0 ||
-	    renameat(file->directory, temporary, file->directory, file->name) < 0) {
-		int reason = errno;
-
-		(void)unlinkat(file->directory, temporary, 0);
-		errno = reason;
-		return -1;
-	}
-	return 0;
-}
-
 int private_dir_write(const struct private_dir *directory, const char *name, const void *bytes,
 		      size_t length, struct error *error)
 {
 	struct new_file file = {.directory = directory->fd, .name = name, .mode = 0600};
 
-	if (write_and_rename(&file, bytes, length) == 0)
+	if (new_file_put(&file, bytes, length) == 0)
 		return 0;
 	return error_set(
 		error, ERROR_AGENT,
@@ -168,7 +108,7 @@ int private_file_replace(const char *path, mode_t mode, const void *bytes, size_
 		open(folder ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct new_file file = {.directory = directory, .name = name, .mode = mode};
 
-	if (directory >= 0 && write_and_rename(&file, bytes, length) == 0)
+	if (directory >= 0 && new_file_put(&file, bytes, length) == 0)
 		return 0;
 	return error_set(error, ERROR_AGENT,
 			 "%s cannot be written: %s; its directory must exist and be writable for "
@@ -183,7 +123,7 @@ static int write_as_it_is(const char *path, const void *bytes, size_t length)
 
 	if (fd < 0 || fcntl(fd, F_SETFL, 0) < 0)
 		return -1;
-	return write_all(fd, bytes, length);
+	return new_file_write(fd, bytes, length);
 }
 
 int private_file_put(const char *path, mode_t mode, const void *bytes, size_t length,

@@ -35,7 +35,3 @@ int private_file_replace(const char *path, mode_t mode, const void *bytes, size_
  * being read, /dev/stdout) is written to as it is. */
 int private_file_put(const char *path, mode_t mode, const void *bytes, size_t length,
 		     struct error *error);
-
-/* A name beside NAME that nobody can have made before; what is made under it is made exclusively, then
- * renamed. The caller frees. */
-char *private_temporary_name(const char *name);

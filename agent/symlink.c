@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "agent/cleanup.h"
-#include "agent/private_dir.h"
+#include "agent/new_file.h"
 
 int symlink_replace(int directory, const char *name, const char *target)
 {
-	CLEANUP_FREE char *temporary = private_temporary_name(name);
+	CLEANUP_FREE char *temporary = new_file_temporary_name(name);
 	int reason;
 
 	if (symlinkat(target, directory, temporary) < 0)
