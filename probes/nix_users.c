@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/accounts.h"
+#include "agent/accounts_text.h"
 #include "agent/cleanup.h"
 #include "agent/context.h"
 #include "agent/mem.h"
@@ -14,44 +16,6 @@
 #include "probes/nix.h"
 
 #define MAX_FILE_BYTES (1u << 20)
-#define MAX_ID 4294967294ul
-#define DEFAULT_BUILD_GROUP "nixbld" /* of a Nix that runs as root */
-
-/* Of "name:password:number:members"; "" where the line has fewer. */
-static const char *field(const struct words *fields, size_t index)
-{
-	return index < fields->count ? fields->items[index] : "";
-}
-
-/* Splits at each colon: a field may be empty. */
-static void split_fields(const char *line, size_t length, struct words *ret)
-{
-	const char *end = line + length;
-
-	while (line <= end) {
-		const char *colon = memchr(line, ':', (size_t)(end - line));
-		const char *stop = colon ? colon : end;
-
-		words_add_bytes(ret, line, (size_t)(stop - line));
-		line = stop + 1;
-	}
-}
-
-/* Calls ON_ENTRY for each line until it returns false. */
-static void each_entry(const char *text, bool (*on_entry)(void *data, const struct words *fields),
-		       void *data)
-{
-	bool goes_on = true;
-
-	while (*text && goes_on) {
-		size_t length = strcspn(text, "\n");
-		CLEANUP_WORDS struct words fields = {0};
-
-		split_fields(text, length, &fields);
-		goes_on = on_entry(data, &fields);
-		text += length + (text[length] == '\n');
-	}
-}
 
 /* ---- the user's groups */
 
@@ -64,7 +28,8 @@ static bool has_group(const struct context *context, const char *number)
 {
 	unsigned long gid;
 
-	return text_to_number(number, 0, MAX_ID, &gid) && context_has_group(context, (gid_t)gid);
+	return text_to_number(number, 0, ACCOUNTS_MAX_ID, &gid) &&
+	       context_has_group(context, (gid_t)gid);
 }
 
 static bool is_member(const char *members, const char *user)
@@ -79,37 +44,14 @@ static bool add_own_group(void *data, const struct words *fields)
 {
 	struct membership *membership = data;
 
-	if (has_group(membership->context, field(fields, 2)) ||
-	    is_member(field(fields, 3), membership->context->user_name))
-		words_add(membership->groups, field(fields, 0));
+	if (has_group(membership->context, accounts_field(fields, ACCOUNTS_FIELD_ID)) ||
+	    is_member(accounts_field(fields, ACCOUNTS_FIELD_MEMBERS),
+		      membership->context->user_name))
+		words_add(membership->groups, accounts_field(fields, ACCOUNTS_FIELD_NAME));
 	return true;
 }
 
 /* ---- the users that build */
-
-struct search {
-	const char *name;
-	char *found; /* the fourth field of its entry, or NULL */
-};
-
-static bool find_name(void *data, const struct words *fields)
-{
-	struct search *search = data;
-
-	if (strcmp(field(fields, 0), search->name) != 0)
-		return true;
-	search->found = mem_strdup(field(fields, 3));
-	return false;
-}
-
-/* The fourth field of NAME's entry; the caller frees. NULL when it has none. */
-static char *look_up(const char *text, const char *name)
-{
-	struct search search = {.name = name};
-
-	each_entry(text, find_name, &search);
-	return search.found;
-}
 
 static enum nix_builders judge_members(struct nix_evidence *evidence, const char *members,
 				       const char *passwd)
@@ -119,9 +61,7 @@ static enum nix_builders judge_members(struct nix_evidence *evidence, const char
 	words_split(&names, members, ",");
 	evidence->builder_count = (unsigned int)names.count;
 	for (size_t i = 0; i < names.count; i++) {
-		CLEANUP_FREE char *found = look_up(passwd, names.items[i]);
-
-		if (found)
+		if (accounts_has(passwd, names.items[i]))
 			continue;
 		free(evidence->builders_name);
 		evidence->builders_name = mem_strdup(names.items[i]);
@@ -135,13 +75,14 @@ static enum nix_builders find_builders(struct nix_evidence *evidence, const char
 				       const struct context *context)
 {
 	CLEANUP_STRBUF struct strbuf passwd = STRBUF_INIT(MAX_FILE_BYTES);
-	CLEANUP_FREE char *members = look_up(group, evidence->builders_name);
+	CLEANUP_WORDS struct words fields = {0};
 
-	if (!members)
+	if (!accounts_find(group, evidence->builders_name, &fields))
 		return NIX_BUILDERS_NO_GROUP;
 	if (root_read(&context->root, "/etc/passwd", &passwd) < 0)
 		return NIX_BUILDERS_UNKNOWN;
-	return judge_members(evidence, members, passwd.data);
+	return judge_members(evidence, accounts_field(&fields, ACCOUNTS_FIELD_MEMBERS),
+			     passwd.data);
 }
 
 static bool needs_builders(const struct nix_evidence *evidence)
@@ -159,10 +100,10 @@ void nix_collect_users(struct nix_evidence *evidence, const struct context *cont
 	CLEANUP_STRBUF struct strbuf group = STRBUF_INIT(MAX_FILE_BYTES);
 	struct membership membership = {context, &evidence->groups};
 	const char *name = nix_conf_value(&evidence->conf, "build-users-group", NIX_CONF_SYSTEM,
-					  DEFAULT_BUILD_GROUP);
+					  ACCOUNTS_BUILD_GROUP);
 
 	evidence->are_groups_known = root_read(&context->root, "/etc/group", &group) == 0;
-	each_entry(group.data, add_own_group, &membership);
+	accounts_each(group.data, add_own_group, &membership);
 	if (!needs_builders(evidence)) {
 		evidence->builders = NIX_BUILDERS_NOT_NEEDED;
 	} else if (!*name) {
