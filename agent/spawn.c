@@ -16,14 +16,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/child.h"
 #include "agent/cleanup.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
 
-#define TICK_MS 20           /* how soon an end is seen while somebody else holds the pipe open */
-#define END_TICK_MS 1        /* and after the pipe's end, which mostly is the process's own */
-#define MAX_DESCRIPTORS 4096 /* that are closed one by one where close_range is missing */
-
+#define TICK_MS 20       /* how soon an end is seen while somebody else holds the pipe open */
+#define END_TICK_MS 1    /* and after the pipe's end, which mostly is the process's own */
 #define MAX_REAP_MS 1000 /* for a process that the kernel does not let go (a stuck driver) */
 #define MAX_PLACED (SPAWN_INHERITED_FD + SPAWN_MAX_INHERITED + 2)
 
@@ -51,24 +50,6 @@ static int64_t now_ms(void)
 }
 
 /* ---- in the child */
-
-static void close_from(unsigned int first)
-{
-	if (syscall(SYS_close_range, first, UINT_MAX, 0u) == 0)
-		return;
-	for (unsigned int fd = first; fd < MAX_DESCRIPTORS; fd++)
-		close((int)fd);
-}
-
-static void reset_signals(void)
-{
-	sigset_t none;
-
-	sigemptyset(&none);
-	for (int number = 1; number < NSIG; number++)
-		(void)signal(number, SIG_DFL);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
 
 /* Puts the descriptors at the numbers of their places. They are moved up first, so that none is
  * overwritten before its turn. Returns false when there are too few. */
@@ -122,10 +103,10 @@ static _Noreturn void become(const struct spawn_request *request, const int fds[
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127); /* it ended before it could be bound to this one */
-	reset_signals();
+	child_reset_signals();
 	if (arrange_descriptors(&placed)) {
 		error = placed.count - 1;
-		close_from((unsigned int)placed.count);
+		child_close_from((unsigned int)placed.count);
 		if (!request->directory || chdir(request->directory) < 0)
 			(void)!chdir("/");
 		if (request->enter)
