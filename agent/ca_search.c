@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/cleanup.h"
 #include "agent/context.h"
@@ -100,6 +101,22 @@ bool ca_search_find(const struct context *context, const char *preferred, struct
 		if (use_bundle(context, bundles[i], ret))
 			return true;
 	return false;
+}
+
+static bool is_readable(const struct root *root, const char *path)
+{
+	CLEANUP_CLOSE int fd = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct stat status;
+
+	return fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+const char *ca_bundle_find(const struct root *root)
+{
+	for (size_t i = 0; i < COUNT(bundles); i++)
+		if (is_readable(root, bundles[i]))
+			return bundles[i];
+	return NULL;
 }
 
 void ca_search_release(struct ca_search *search)

@@ -25,5 +25,9 @@ struct ca_search {
 bool ca_search_find(const struct context *context, const char *preferred, struct ca_search *ret);
 void ca_search_release(struct ca_search *search);
 
+/* The first of the distributions' bundles, and behind them the Nix profiles', that this process can
+ * read: for a program that wants one file. NULL: there is none. */
+const char *ca_bundle_find(const struct root *root);
+
 /* Whether a directory holds names by which OpenSSL looks certificates up ("5ed36f99.0"). */
 bool ca_directory_is_hashed(const struct root *root, const char *path);

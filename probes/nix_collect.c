@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/ca_search.h"
 #include "agent/cleanup.h"
 #include "agent/install_state.h"
 #include "agent/job.h"
@@ -266,16 +267,9 @@ static void look_at_netrc(struct nix_evidence *evidence, const struct context *c
 /* Nix's own order: its variable, OpenSSL's, the distributions' places, the profile's. */
 static void find_ca(struct nix_evidence *evidence, const struct context *context)
 {
-	static const char *const places[] = {
-		"/etc/ssl/certs/ca-certificates.crt",
-		"/etc/pki/tls/certs/ca-bundle.crt",
-		"/etc/ssl/certs/ca-bundle.crt",
-		"/etc/ssl/ca-bundle.pem",
-		"/etc/ssl/cert.pem",
-		STATE_DIRECTORY "/profiles/default/etc/ssl/certs/ca-bundle.crt",
-	};
 	const char *named = context_env(context, "NIX_SSL_CERT_FILE");
 	const char *other = context_env(context, "SSL_CERT_FILE");
+	const char *found;
 
 	if (named && (named[0] != '/' || read_errno(&context->root, named) != 0))
 		evidence->ca_missing = mem_strdup(named);
@@ -284,9 +278,9 @@ static void find_ca(struct nix_evidence *evidence, const struct context *context
 		return;
 	if (other && other[0] == '/' && read_errno(&context->root, other) == 0)
 		evidence->ca_bundle = mem_strdup(other);
-	for (size_t i = 0; !evidence->ca_bundle && i < sizeof(places) / sizeof(places[0]); i++)
-		if (read_errno(&context->root, places[i]) == 0)
-			evidence->ca_bundle = mem_strdup(places[i]);
+	found = evidence->ca_bundle ? NULL : ca_bundle_find(&context->root);
+	if (found)
+		evidence->ca_bundle = mem_strdup(found);
 	evidence->has_ca = evidence->ca_bundle != NULL;
 }
 
