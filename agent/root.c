@@ -119,6 +119,8 @@ ssize_t root_readlink(const struct root *root, const char *path, char *ret, size
 
 struct walk {
 	const struct root *root;
+	int (*visit)(const char *path, const struct stat *status, void *data); /* or NULL */
+	void *data;
 	struct strbuf done; /* free of symlinks; "" stands for the root itself */
 	struct strbuf path; /* what is walked: the part from AT on is left */
 	size_t at;
@@ -160,6 +162,11 @@ static int take_link(struct walk *walk, const char *target)
 	return 0;
 }
 
+static int show(const struct walk *walk, const char *path, const struct stat *status)
+{
+	return walk->visit ? walk->visit(path, status, walk->data) : 0;
+}
+
 /* Walks one component. Everything before it is free of links, so that opening by path is as good
  * as opening relative to a directory. */
 static int take_step(struct walk *walk, const char *name, size_t length)
@@ -175,7 +182,8 @@ static int take_step(struct walk *walk, const char *name, size_t length)
 	}
 	strbuf_putc(&walk->done, '/');
 	strbuf_add(&walk->done, name, length);
-	if (root_lstat(walk->root, walk->done.data, &status) < 0)
+	if (root_lstat(walk->root, walk->done.data, &status) < 0 ||
+	    show(walk, walk->done.data, &status) < 0)
 		return -1;
 	if (!S_ISLNK(status.st_mode))
 		return 0;
@@ -184,30 +192,51 @@ static int take_step(struct walk *walk, const char *name, size_t length)
 	return take_link(walk, target);
 }
 
-int root_resolve(const struct root *root, const char *path, struct strbuf *ret)
+static int walk_to_end(struct walk *walk)
+{
+	struct stat status;
+
+	if (walk->visit &&
+	    (root_lstat(walk->root, "/", &status) < 0 || show(walk, "/", &status) < 0))
+		return -1;
+	while (walk->at < walk->path.length) {
+		const char *name = walk->path.data + walk->at;
+		size_t length = strcspn(name, "/");
+
+		if (walk->path.is_truncated || walk->done.is_truncated) {
+			errno = ENAMETOOLONG;
+			return -1;
+		}
+		walk->at += name[length] ? length + 1 : length;
+		if (take_step(walk, name, length) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int root_walk(const struct root *root, const char *path,
+	      int (*visit)(const char *path, const struct stat *status, void *data), void *data,
+	      struct strbuf *ret)
 {
 	CLEANUP(walk_release)
 	struct walk walk = {
 		.root = root,
+		.visit = visit,
+		.data = data,
 		.done = STRBUF_INIT(PATH_MAX),
 		.path = STRBUF_INIT(PATH_MAX),
 	};
 
 	strbuf_puts(&walk.path, path);
-	while (walk.at < walk.path.length) {
-		const char *name = walk.path.data + walk.at;
-		size_t length = strcspn(name, "/");
-
-		if (walk.path.is_truncated || walk.done.is_truncated) {
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		walk.at += name[length] ? length + 1 : length;
-		if (take_step(&walk, name, length) < 0)
-			return -1;
-	}
+	if (walk_to_end(&walk) < 0)
+		return -1;
 	strbuf_puts(ret, walk.done.length ? walk.done.data : "/");
 	return 0;
+}
+
+int root_resolve(const struct root *root, const char *path, struct strbuf *ret)
+{
+	return root_walk(root, path, NULL, NULL, ret);
 }
 
 /* ---- whole files */

@@ -35,6 +35,12 @@ ssize_t root_readlink(const struct root *root, const char *path, char *ret, size
  * absolute path as seen inside the root, or -1 with errno (ENOENT for a dangling link, ELOOP). */
 int root_resolve(const struct root *root, const char *path, struct strbuf *ret);
 
+/* The same, and shows VISIT every directory, link and file on the way, from "/" on, before it goes
+ * through it. One that returns -1 (with errno) ends the walk. */
+int root_walk(const struct root *root, const char *path,
+	      int (*visit)(const char *path, const struct stat *status, void *data), void *data,
+	      struct strbuf *ret);
+
 /* Appends a whole file to OUT, which may hold at most out->max_bytes (more is EFBIG; /proc files are
  * fine). Never blocks on a FIFO or device: those are EINVAL, a directory EISDIR. Returns 0, or -1
  * with errno and OUT as it was. */
