@@ -2,7 +2,6 @@
 /* spinup repair ID…: the one entry by which spinup becomes root. It believes nothing of the caller's but
  * a closed list of words: no variable, no home, no workspace, and no contract that somebody else than
  * root could have written. */
-#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -17,9 +16,8 @@
 #include "agent/options.h"
 #include "agent/record.h"
 #include "agent/repair.h"
-#include "agent/root_owned.h"
 #include "agent/run.h"
-#include "agent/strbuf.h"
+#include "agent/trusted_path.h"
 
 #define ALARM_SLACK_S 5u
 
@@ -42,15 +40,11 @@ static int ask(const struct options *options, bool *ret_asked, struct error *err
 static int read_contract(struct contract *ret, const struct root *root, const char *path,
 			 struct error *error)
 {
-	CLEANUP_STRBUF struct strbuf resolved = STRBUF_INIT(PATH_MAX);
-
-	if (path && !root_owned_file(root, path, &resolved))
-		return error_set(
-			error, ERROR_USAGE,
-			"--contract %s: root takes one only that nobody else can change, it "
-			"and its directories; nothing was changed",
-			path);
-	return contract_read(ret, root, path ? resolved.data : NULL, error);
+	if (path && trusted_path_check(root, path, 0, error) < 0) {
+		error->code = ERROR_USAGE;
+		return error_prefix(error, "--contract: nothing was changed");
+	}
+	return contract_read(ret, root, path, error);
 }
 
 static void mend(const struct options *options, const struct context *context,

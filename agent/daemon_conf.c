@@ -9,6 +9,7 @@
 #include "agent/accounts.h"
 #include "agent/cleanup.h"
 #include "agent/contract.h"
+#include "agent/daemon_program.h"
 #include "agent/error.h"
 #include "agent/mem.h"
 #include "agent/nix_conf.h"
@@ -19,13 +20,12 @@
 
 #define CONF "/etc/nix/nix.conf"
 #define CUSTOM_CONF "/etc/nix/nix.custom.conf"
-#define DETERMINATE_NIXD "/usr/local/bin/determinate-nixd"
 
 const char *daemon_conf_path(const struct root *root)
 {
 	struct stat status;
 
-	return root_stat(root, DETERMINATE_NIXD, &status) == 0 ? CUSTOM_CONF : CONF;
+	return root_stat(root, daemon_places.determinate, &status) == 0 ? CUSTOM_CONF : CONF;
 }
 
 /* Our lines that are in the file already. */

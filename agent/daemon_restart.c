@@ -140,16 +140,49 @@ static int end_session(const struct daemon_attempt *attempt, const struct daemon
 	return 0;
 }
 
-int daemon_restart(const struct daemon_start *how, struct strbuf *said, struct error *error)
+/* Begins ATTEMPT; RET is what may be ended. */
+static int find_own(struct daemon_attempt *attempt, const struct daemon_start *how,
+		    struct daemon_process *ret, struct error *error)
+{
+	struct daemon_process listener;
+
+	if (daemon_attempt_begin(attempt, how, error) < 0 ||
+	    find_listener(attempt, &listener, error) < 0 ||
+	    check_is_ours(attempt, &listener, ret, error) < 0)
+		return -1;
+	return check_is_unused(attempt, &listener, error);
+}
+
+int daemon_may_restart(const struct daemon_start *how, struct error *error)
+{
+	CLEANUP_DAEMON_ATTEMPT struct daemon_attempt attempt;
+	struct daemon_process first = {0};
+
+	return find_own(&attempt, how, &first, error);
+}
+
+int daemon_end(const struct daemon_start *how, struct error *error)
 {
 	CLEANUP_DAEMON_ATTEMPT struct daemon_attempt attempt;
 	struct daemon_process listener, first = {0};
 
-	if (daemon_attempt_begin(&attempt, how, error) < 0 ||
-	    find_listener(&attempt, &listener, error) < 0 ||
-	    check_is_ours(&attempt, &listener, &first, error) < 0 ||
-	    check_is_unused(&attempt, &listener, error) < 0 ||
+	if (daemon_attempt_begin(&attempt, how, error) < 0)
+		return -1;
+	if (!daemon_process_find(how->root, attempt.places->socket, &listener))
+		return 0;
+	if (check_is_ours(&attempt, &listener, &first, error) < 0 ||
 	    end_session(&attempt, &first, error) < 0)
+		return -1;
+	daemon_record_remove(how->state);
+	return 0;
+}
+
+int daemon_restart(const struct daemon_start *how, struct strbuf *said, struct error *error)
+{
+	CLEANUP_DAEMON_ATTEMPT struct daemon_attempt attempt;
+	struct daemon_process first = {0};
+
+	if (find_own(&attempt, how, &first, error) < 0 || end_session(&attempt, &first, error) < 0)
 		return -1;
 	strbuf_printf(said, "ended process %d (%s), ", (int)first.pid, first.name);
 	return daemon_attempt_start(&attempt, said, error);

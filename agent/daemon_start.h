@@ -35,3 +35,10 @@ int daemon_wake(const struct daemon_start *how, struct strbuf *said, struct erro
 /* Ends the daemon that listens and starts it anew, if the record says that spinup started it and if
  * nobody is connected to it. */
 int daemon_restart(const struct daemon_start *how, struct strbuf *said, struct error *error);
+
+/* Returns 0 when daemon_restart would go on to end the daemon, or -1 with ERROR. */
+int daemon_may_restart(const struct daemon_start *how, struct error *error);
+
+/* Ends the daemon that listens, whoever is connected to it. Returns 0 when none listens afterwards, or
+ * -1 with ERROR: it is not one that spinup started. */
+int daemon_end(const struct daemon_start *how, struct error *error);

@@ -94,20 +94,21 @@ static int judge_run(const struct spawn_result *result, const char *program,
 			 strerror(result->status));
 }
 
-int install_run(const struct installation *installation, char *const *arguments, int input,
+int install_run(const struct installation *installation, const char *const *arguments, int input,
 		struct error *error)
 {
 	/* Determinate's installer knows the variables; nix has none of its own here. */
-	char *const environment[] = {PATH_FOR_PROGRAMS,
-				     "HOME=/root",
-				     "USER=root",
-				     "DETSYS_IDS_TELEMETRY=disabled",
-				     "NIX_INSTALLER_NO_CONFIRM=true",
-				     NULL};
+	static const char *const environment[] = {PATH_FOR_PROGRAMS,
+						  "HOME=/root",
+						  "USER=root",
+						  "DETSYS_IDS_TELEMETRY=disabled",
+						  "NIX_INSTALLER_NO_CONFIRM=true",
+						  NULL};
 	const struct spawn_request request = {
 		.path = arguments[0],
-		.arguments = arguments,
-		.environment = environment,
+		/* execve(2) takes them without const, and changes nothing. */
+		.arguments = (char *const *)arguments,
+		.environment = (char *const *)environment,
 		.timeout_ms = install_left_ms(installation),
 		.input = input,
 	};

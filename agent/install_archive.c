@@ -161,7 +161,7 @@ static int load_database(const struct placement *placement, const char *nix, str
 	CLEANUP_STRBUF struct strbuf text = STRBUF_INIT(REGISTRATION_MAX_BYTES);
 	CLEANUP_FREE char *program = mem_format("%s/bin/nix-store", nix);
 	CLEANUP_CLOSE int file = memfd_create(REGISTRATION, MFD_CLOEXEC);
-	char *const arguments[] = {program, "--load-db", NULL};
+	const char *const arguments[] = {program, "--load-db", NULL};
 
 	registration_print(&placement->registration, &text);
 	if (text.is_truncated)

@@ -16,26 +16,11 @@
 #include "agent/install.h"
 #include "agent/install_source.h"
 #include "agent/mem.h"
+#include "agent/new_file.h"
 #include "agent/nix_receipt.h"
-#include "agent/private_dir.h"
 
 #define BLOCK_BYTES (256u << 10)
 #define OWN_COPY "/nix/nix-installer"
-
-static int write_all(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		ssize_t count = write(fd, bytes, length);
-
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			return -1;
-		bytes += count;
-		length -= (size_t)count;
-	}
-	return 0;
-}
 
 int install_installer_save(int fd, int staging, struct error *error)
 {
@@ -50,7 +35,7 @@ int install_installer_save(int fd, int staging, struct error *error)
 	while ((count = read(fd, block, BLOCK_BYTES)) != 0) {
 		if (count < 0 && errno == EINTR)
 			continue;
-		if (count < 0 || write_all(to, block, (size_t)count) < 0)
+		if (count < 0 || new_file_write(to, block, (size_t)count) < 0)
 			return error_set(error, ERROR_AGENT, "the installer cannot be saved: %s",
 					 strerror(errno));
 	}
@@ -78,15 +63,15 @@ int install_installer_run(struct installation *installation, const struct instal
 {
 	CLEANUP_FREE char *program = mem_format("%s/staging/" INSTALL_INSTALLER_NAME,
 						installation->state.directory.path);
-	char *const arguments[] = {program,
-				   "install",
-				   "linux",
-				   "--determinate",
-				   "--init",
-				   "none",
-				   "--no-modify-profile",
-				   "--no-confirm",
-				   NULL};
+	const char *const arguments[] = {program,
+					 "install",
+					 "linux",
+					 "--determinate",
+					 "--init",
+					 "none",
+					 "--no-modify-profile",
+					 "--no-confirm",
+					 NULL};
 
 	manifest_add(&installation->manifest, MANIFEST_SOURCE, source->name);
 	manifest_add(&installation->manifest, MANIFEST_INSTALLER, OWN_COPY);
@@ -101,7 +86,7 @@ int install_installer_run(struct installation *installation, const struct instal
 
 int install_installer_undo(struct installation *installation, struct error *error)
 {
-	char *const arguments[] = {OWN_COPY, "uninstall", "--no-confirm", NULL};
+	const char *const arguments[] = {OWN_COPY, "uninstall", "--no-confirm", NULL};
 
 	return install_run(installation, arguments, 0, error);
 }

@@ -144,7 +144,7 @@ static int build_environment(const struct installation *installation,
 		if (is_named(registration->paths[i].path, "-nss-cacert-"))
 			words_add(&arguments, registration->paths[i].path);
 	words_end(&arguments);
-	return install_run(installation, arguments.items, 0, error);
+	return install_run(installation, (const char *const *)arguments.items, 0, error);
 }
 
 int install_profile(const struct installation *installation,

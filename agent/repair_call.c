@@ -59,7 +59,7 @@ static _Noreturn void be_mender(const struct call *call)
 static _Noreturn void be_child(const struct call *call, char *const *sudo, const int fds[2],
 			       pid_t parent)
 {
-	static char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+	static const char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)setpgid(0, 0);
@@ -71,7 +71,7 @@ static _Noreturn void be_child(const struct call *call, char *const *sudo, const
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (!sudo)
 		be_mender(call);
-	(void)execve(sudo[0], sudo, environment);
+	(void)execve(sudo[0], sudo, (char *const *)environment);
 	_exit(3);
 }
 

@@ -8,22 +8,22 @@
 #include <sys/sysmacros.h>
 
 #include "agent/cleanup.h"
+#include "agent/context.h"
 #include "agent/device_node.h"
 #include "agent/error.h"
-#include "agent/job.h"
 #include "agent/repair.h"
 #include "agent/root.h"
 
 #define PATH "/dev/kvm"
 #define READ_WRITE 0666u
 
-enum repair_end repair_kvm_mode(const struct job *job, struct error *error)
+enum repair_end repair_kvm_mode(struct mending *mending, struct error *error)
 {
-	const struct root *root = &job->context.root;
+	const struct root *root = &mending->context->root;
 	CLEANUP_CLOSE int fd = -1;
 	struct stat status;
 
-	if (job->context.uid != 0 || !device_node_is_own(root, PATH))
+	if (mending->context->uid != 0 || !device_node_is_own(root, PATH))
 		return REPAIR_NOT_OURS;
 	/* No symlink: it could lead to a node on another mount. */
 	fd = root_open(root, PATH, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);

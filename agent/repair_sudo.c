@@ -16,7 +16,7 @@
 #include "agent/job.h"
 #include "agent/mem.h"
 #include "agent/repair.h"
-#include "agent/root_owned.h"
+#include "agent/trusted_path.h"
 
 #define SELF "/proc/self/exe"
 #define COPY "spinup-repair"
@@ -94,7 +94,7 @@ static int add_self(struct repair_sudo *sudo, const struct context *context, str
 
 	if (length > 0) {
 		path[length] = '\0';
-		if (root_owned_file(&context->root, path, NULL)) {
+		if (trusted_path_check(&context->root, path, 0, NULL) == 0) {
 			words_add(&sudo->arguments, path);
 			return 0;
 		}

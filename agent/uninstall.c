@@ -129,9 +129,20 @@ static int undo_installer(struct installation *installation, struct error *error
 	return installers.count > 0 ? install_installer_undo(installation, error) : 0;
 }
 
+static int end_daemon(const struct installation *installation, struct error *error)
+{
+	const struct daemon_start how = {
+		.root = &installation->context->root,
+		.state = &installation->state.directory,
+		.timeout_ms = install_left_ms(installation),
+	};
+
+	return daemon_end(&how, error);
+}
+
 static int take_back(struct installation *installation, struct error *error)
 {
-	if (daemon_stop_own(&installation->state.directory, error) < 0 ||
+	if (end_daemon(installation, error) < 0 ||
 	    install_journal_write(&installation->state, error) < 0 ||
 	    undo_installer(installation, error) < 0 || remove_programs(installation, error) < 0 ||
 	    remove_conf(installation, error) < 0 ||
