@@ -182,17 +182,19 @@ def _make_lies(cache):
         _lie(cache, name, change, None)
 
 
-def make_box():
-    """Compiles box.c where the Makefile has not: with the build's musl compiler, else statically with gcc."""
-    source = HERE / "box.c"
-    if BOX.exists() and BOX.stat().st_mtime >= source.stat().st_mtime:
-        return
+def make_program(name):
+    """Compiles one of the lab's programs where the Makefile has not: with the build's musl compiler, else statically
+    with gcc; returns its path."""
+    source, program = HERE / f"{name}.c", BOX.parent / name
+    if program.exists() and program.stat().st_mtime >= source.stat().st_mtime:
+        return program
     BOX.parent.mkdir(parents=True, exist_ok=True)
     compiler = next(iter(sorted(BUILD.parent.glob("*/bin/musl-gcc"))), Path("gcc"))
-    fresh = BOX.with_suffix(f".{os.getpid()}")
+    fresh = program.with_suffix(f".{os.getpid()}")
     subprocess.run([compiler, "-std=gnu17", "-D_GNU_SOURCE", "-static", "-O2", "-o", fresh, source], check=True,
                    timeout=60)
-    fresh.rename(BOX)
+    fresh.rename(program)
+    return program
 
 
 def _remove_old(kept):
@@ -206,7 +208,7 @@ def make(suite=SUITE, log=lambda text: None):
     """Makes what is missing; returns the folder with one layer a name, `cache`, `keys`, `names` and
     `registration`."""
     with build_lock():
-        make_box()
+        make_program("box")
         final = folder(suite)
         if final.exists():
             return final

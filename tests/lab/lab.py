@@ -26,6 +26,7 @@ import dns
 import faults
 import go_programs
 import images
+import installers
 import nameserver
 import tokens
 import topology
@@ -130,6 +131,10 @@ class Lab:
     def archives(self):
         """The closure archives by name (archives.make), made by the first that asks."""
         return archives.make(self._say)
+
+    def installer(self, variant=""):
+        """The stand-in for Determinate's nix-installer, or one of installers.VARIANTS, for source()."""
+        return installers.make(variant, self._say)
 
     def offer(self, name, content):
         """Serves a file, content being bytes or a Path of this machine's; returns its address without its name
