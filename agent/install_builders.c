@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Zlib */
-/* The users that builds run as. In the manifest: "account group NAME", "account new-group NAME",
- * "account user LINE" (of /etc/passwd) and "account member NAME". */
+/* The users that builds run as. In the manifest: "account new-group NUMBER", "account user LINE" (of
+ * /etc/passwd) and "account member NAME". */
 #include "agent/install_builders.h"
 
 #include <stdbool.h>
 #include <string.h>
 
 #include "agent/accounts.h"
+#include "agent/accounts_text.h"
 #include "agent/cleanup.h"
 #include "agent/context.h"
 #include "agent/error.h"
@@ -15,7 +16,6 @@
 #include "agent/text.h"
 #include "agent/words.h"
 
-#define GROUP "group "
 #define NEW_GROUP "new-group "
 #define USER "user "
 #define MEMBER "member "
@@ -29,9 +29,10 @@ static void note(struct manifest *manifest, const char *kind, const char *text)
 
 static void note_change(struct manifest *manifest, const struct accounts_change *change)
 {
-	if (accounts_change_is_empty(change))
-		return;
-	note(manifest, change->is_group_new ? NEW_GROUP : GROUP, change->group);
+	CLEANUP_FREE char *number = mem_format("%lu", change->gid);
+
+	if (change->is_group_new)
+		note(manifest, NEW_GROUP, number);
 	for (size_t i = 0; i < change->users.count; i++)
 		note(manifest, USER, change->users.items[i]);
 	for (size_t i = 0; i < change->members.count; i++)
@@ -57,7 +58,8 @@ static void recall(struct accounts_change *change, const char *value)
 	if (text_starts_with(value, MEMBER))
 		words_add(&change->members, value + strlen(MEMBER));
 	if (text_starts_with(value, NEW_GROUP))
-		change->is_group_new = true;
+		change->is_group_new =
+			text_to_number(value + strlen(NEW_GROUP), 0, ACCOUNTS_MAX_ID, &change->gid);
 }
 
 int install_builders_undo(struct installation *installation, struct error *error)

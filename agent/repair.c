@@ -15,6 +15,7 @@
 #include "agent/repair_call.h"
 #include "agent/root.h"
 #include "agent/run.h"
+#include "agent/words.h"
 #include "probes/table.h"
 
 /* What one repair brings to light, the next may mend: Nix, then its daemon, then its configuration. */
@@ -111,16 +112,14 @@ static void foresee_cache(struct attempt *attempt)
 
 static void prove_again(struct attempt *attempt)
 {
-	for (size_t i = 0; i < attempt->run->count; i++) {
-		const char *probe = attempt->run->results[i].task->probe->name;
-		bool is_concerned = false;
+	CLEANUP_WORDS struct words probes = {0};
 
-		for (size_t j = 0; j < repair_count(); j++)
-			is_concerned |=
-				attempt->is_asked[j] && strcmp(repair_table[j].probe, probe) == 0;
-		if (is_concerned)
+	for (size_t i = 0; i < repair_count(); i++)
+		if (attempt->is_asked[i])
+			words_split(&probes, repair_table[i].probes, " ");
+	for (size_t i = 0; i < attempt->run->count; i++)
+		if (words_contain(&probes, attempt->run->results[i].task->probe->name))
 			run_task_again(attempt->run, attempt->job, i);
-	}
 }
 
 static char *asked_names(const struct attempt *attempt)

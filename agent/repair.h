@@ -37,14 +37,14 @@ struct mending {
 
 struct repair {
 	enum finding_id cures;
-	const char *probe;    /* the one that must see it mended */
+	const char *probes;   /* those that must see it mended, blanks between them */
 	unsigned int promise; /* enum lane_promise bit without which nothing is mended; 0: always */
 	const char *what;     /* "gave /dev/kvm mode 0666" */
 	/* Trusts nothing that a probe said: looks again, and changes the machine. */
 	enum repair_end (*mend)(struct mending *mending, struct error *error);
 };
 
-/* NULL-probe-terminated, in the order in which they are tried. */
+/* NULL-probes-terminated, in the order in which they are tried. */
 extern const struct repair repair_table[];
 
 /* The row of a finding's name, or NULL. */

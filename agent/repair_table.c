@@ -10,24 +10,27 @@
 
 #define SAID_MAX_BYTES 900u
 
+/* Whoever looks at what an installation brings. */
+#define ALL_OF_NIX "nix system toolchain substituters"
+
 /* One row to a line, and its words below. */
 /* clang-format off */
 const struct repair repair_table[] = {
 	{FINDING_NIX_KVM_CLOSED, "kvm", 0,
 	 "gave /dev/kvm mode 0666", repair_kvm_mode},
-	{FINDING_NIX_DIR_WORLD_WRITABLE, "system", LANE_NIX,
+	{FINDING_NIX_DIR_WORLD_WRITABLE, "system nix", LANE_NIX,
 	 "gave /nix to root, mode 0755", repair_nix_directory},
-	{FINDING_NIX_DIR_PERMISSIONS, "system", LANE_NIX,
+	{FINDING_NIX_DIR_PERMISSIONS, "system nix", LANE_NIX,
 	 "gave /nix to root, mode 0755", repair_nix_directory},
 	{FINDING_NIX_RECEIPT_PARTIAL, "nix", LANE_NIX,
 	 "removed the receipt of an installation that failed", repair_nix_receipt},
-	{FINDING_NIX_PROFILE_DANGLING, "nix", LANE_NIX,
+	{FINDING_NIX_PROFILE_DANGLING, ALL_OF_NIX, LANE_NIX,
 	 "made the default profile lead to its newest generation that is there", repair_nix_profile},
-	{FINDING_NIX_ABSENT, "nix", LANE_NIX,
+	{FINDING_NIX_ABSENT, ALL_OF_NIX, LANE_NIX,
 	 "installed Nix", repair_nix_absent},
-	{FINDING_NIX_PROGRAM_MISSING, "nix", LANE_NIX,
+	{FINDING_NIX_PROGRAM_MISSING, ALL_OF_NIX, LANE_NIX,
 	 "installed Nix", repair_nix_absent},
-	{FINDING_NIX_INSTALL_INTERRUPTED, "nix", LANE_NIX,
+	{FINDING_NIX_INSTALL_INTERRUPTED, ALL_OF_NIX, LANE_NIX,
 	 "completed an installation that was interrupted", repair_nix_absent},
 	{FINDING_NIX_BUILD_GROUP_MISSING, "nix", LANE_NIX,
 	 "made the build users", repair_nix_builders},
@@ -70,7 +73,7 @@ size_t repair_count(void)
 
 const struct repair *repair_find(const char *id)
 {
-	for (const struct repair *row = repair_table; row->probe; row++)
+	for (const struct repair *row = repair_table; row->probes; row++)
 		if (strcmp(finding_kind(row->cures)->id, id) == 0)
 			return row;
 	return NULL;
@@ -103,7 +106,7 @@ void repair_rows(struct mending *mending, const bool *is_asked)
 	mending->is_cache_wanted =
 		is_asked[repair_find(finding_kind(FINDING_NIX_CACHE_NOT_ALLOWED)->id) -
 			 repair_table];
-	for (size_t i = 0; repair_table[i].probe; i++)
+	for (size_t i = 0; repair_table[i].probes; i++)
 		if (is_asked[i])
 			try_row(mending, &repair_table[i]);
 	strbuf_release(&mending->said);
