@@ -14,12 +14,12 @@ from pathlib import Path
 import images
 import registration
 from archive import Archive as Packages
-from archive import unpack
 from places import BUILD, HERE, build_lock, digest
 
 ARCHIVES = BUILD / "archives"
 SYSTEM = "x86_64-linux"
 OLD_SUITE = "bookworm"  # whose nix is the second real version
+BULK_PACKAGES = ["git", "linux-libc-dev"]  # with what they depend on: 160 MB in 7,700 files and folders
 RECIPE = ["archives.py", "images.py", "archive.py", "closure.nix", "build_store.sh"]
 # The programs of upstream's tarball that this one has only by name.
 INSTALL_SCRIPTS = ["install", "install-multi-user", "install-systemd-multi-user.sh", "install-darwin-multi-user.sh",
@@ -147,7 +147,7 @@ def kept(key, fill, *recipe):
             rows = [{**asdict(archive), "path": archive.path.name} for archive in fill(fresh)]
             (fresh / "index.json").write_text(json.dumps(rows, indent=1))
             fresh.rename(final)
-            for old in ARCHIVES.glob(f"{key}-*"):
+            for old in ARCHIVES.glob(f"{key}-{'[0-9a-f]' * 12}"):
                 if old != final and time.time() - old.stat().st_mtime > 86400:
                     shutil.rmtree(old, ignore_errors=True)
     return _load(final)
@@ -177,3 +177,25 @@ def make(log=lambda text: None):
 
     recipe = [HERE / name for name in RECIPE]
     return {**kept("closures", closures, built.name, nixd, *recipe), **kept(OLD_SUITE, old_version, OLD_SUITE, *recipe)}
+
+
+def bulk(log=lambda text: None):
+    """An archive as large as a real Nix's (226 MB in 7,900 members), for benchmarks: nix-2.26.3 with a store path for
+    each of some Debian packages. Made by the first that asks (half a minute)."""
+    built = images.make(log=log)
+    nix = images.store_paths(built)["nix"].partition("-")[2]
+
+    def fill(folder):
+        log(f"making a bulk archive in {folder}")
+        maker, packages, out = _Maker(folder), folder / "packages", folder / "built"
+        packages.mkdir()
+        for package in Packages(images.SUITE).fetch(BULK_PACKAGES):
+            subprocess.run(["dpkg-deb", "-x", package, packages / package.name.partition("_")[0]], check=True,
+                           timeout=60)
+        images.build_store([built / "distro", built / "bare"], out, "nix:nix-VERSION", bulk=packages)
+        maker.plain(out / "nix", out, "nix", f"{nix}-bulk")
+        shutil.rmtree(out)
+        shutil.rmtree(packages)
+        return maker.made
+
+    return kept("bulk", fill, built.name, HERE / "bulk.nix", *(HERE / name for name in RECIPE))[f"{nix}-bulk"]

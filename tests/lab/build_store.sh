@@ -3,7 +3,7 @@
 # build_store.sh [NAME:PNAME...]: runs as root in a pod of an image that has Debian's nix: builds the lab's closures
 # by the real nix, and fills under /out: for each NAME a whole /nix tree, registration/NAME (what --load-db reads, of
 # the profile's closure), registration/NAME-upstream (that of nix and the CA bundle alone, as upstream's tarball has
-# it), and names (NAME PATH, a line each). PNAME may end with VERSION, which is the program's. Without a NAME: nix and
+# it), and names (NAME PATH, a line each). Folders in /bulk become store paths of their own beside it. PNAME may end with VERSION, which is the program's. Without a NAME: nix and
 # determinate, and the signed paths, cache/main (a binary cache) and keys/ too.
 set -euo pipefail
 export HOME=/root NIX_CONFIG='experimental-features = nix-command flakes
@@ -30,14 +30,15 @@ closure_info() {
 
 build_closure() {
 	local name=$1 recipe=(/recipe/closure.nix --argstr pname "${2/VERSION/$version}" --argstr glibcName "${glibc/ /-}")
-	local profile nix cacert state=/out/$1/nix/var/nix
+	local profile nix cacert bulk=() state=/out/$1/nix/var/nix
 	profile=$(build "${recipe[@]}" -A profile)
 	nix=$(build "${recipe[@]}" -A nix)
 	cacert=$(build "${recipe[@]}" -A cacert)
 	printf '%s\n' "$name $nix" "$name-profile $profile" "$name-cacert $cacert" >>/out/names
+	[ ! -d /bulk ] || mapfile -t bulk < <(build /recipe/bulk.nix)
 	signed+=("$profile")
-	nix copy --no-check-sigs --to "local?root=/out/$name" "$profile"
-	nix-store -qR "$profile" | xargs nix-store --dump-db >"/out/registration/$name"
+	nix copy --no-check-sigs --to "local?root=/out/$name" "$profile" "${bulk[@]}"
+	nix-store -qR "$profile" "${bulk[@]}" | xargs nix-store --dump-db >"/out/registration/$name"
 	closure_info "$nix" "$cacert" >"/out/registration/$name-upstream"
 	mkdir -p "$state/profiles/per-user" "$state/gcroots"
 	ln -s "$profile" "$state/profiles/default-1-link"

@@ -143,13 +143,14 @@ def _make_thin(root, bare):
                 os.mknod(root / folder / name, stat.S_IFCHR, os.makedev(0, 0))
 
 
-def build_store(layers, out, *closures):
-    """Runs build_store.sh with these arguments in a pod of an image that has Debian's nix."""
+def build_store(layers, out, *closures, bulk=None):
+    """Runs build_store.sh with these arguments in a pod of an image that has Debian's nix; bulk: its /bulk."""
     out.mkdir()
     MOUNT_POINT.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [BOX, "pod", "--net", "new", "--mount", MOUNT_POINT, "--root", ":".join(map(str, layers)),
-         "--bind", f"{out}:/out", "--bind", f"{HERE}:/recipe", "--", "/bin/bash", "/recipe/build_store.sh", *closures],
+         "--bind", f"{out}:/out", "--bind", f"{HERE}:/recipe", *(["--bind", f"{bulk}:/bulk"] if bulk else []),
+         "--", "/bin/bash", "/recipe/build_store.sh", *closures],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
     if done.returncode:
