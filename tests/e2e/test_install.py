@@ -8,6 +8,7 @@ import pytest
 from lab import CONTRACT
 from report import Report
 from runner_files import RunnerFiles, next_environment
+from visit import File
 
 PROFILE_BIN = "/nix/var/nix/profiles/default/bin"
 SOCKET = "/nix/var/nix/daemon-socket/socket"
@@ -16,13 +17,15 @@ BUILD = """derivation { name = "built-%s"; system = builtins.currentSystem; buil
 SERVER = "http://attic.nix-cache.svc.cluster.local"
 
 
-# Debian's nix names programs of Debian's for its sandbox and build hook, and there is no cache.nixos.org.
-SETTINGS = "sandbox = false\nbuild-hook =\nsubstituters =\n"
+# Debian's nix names programs of Debian's for its sandbox and as its build hook, and there is no cache.nixos.org.
+SETTINGS = "sandbox = false\nsubstituters =\n"
+HOOK = File("#!/bin/sh\necho '# decline-permanently' >&2\ncat >/dev/null\n", 0o755)
 
 
 def thin(lab, *sources, files=None, **place):
     """A pod without Nix, whose contract names these sources, and whose administrator has settings for it."""
-    settings = {"/etc/nix/nix.conf": SETTINGS, "/etc/nix/nix.custom.conf": SETTINGS}
+    settings = {"/etc/nix/nix.conf": SETTINGS, "/etc/nix/nix.custom.conf": SETTINGS,
+                "/usr/libexec/nix/build-remote": HOOK}
     return lab.pod(**{"image": "thin", "contract": lab.contract(install=list(sources)),
                       "files": {**settings, **(files or {})}, **place})
 

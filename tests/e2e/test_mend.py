@@ -83,14 +83,10 @@ def test_without_rights_a_state_is_named(lab, spinup, name):
     assert spinup
     place, finding, _ = STATES[name]
     with lab.pod(image="determinate", sudo=True, **place) as pod:
-        report = run(pod, *ALONE, no_new_privs=True, rc=None if False else 1 if _is_error(finding) else 0)
+        report = run(pod, *ALONE, no_new_privs=True, rc=0 if finding == "nix-receipt-partial" else 1)
         assert finding in ids(report) and not mended(report)
         assert finding in next(row["subject"] for row in report["findings"] if row["id"] == "repair-needs-root")
         assert "no_new_privs" in detail(report, "repair-needs-root")
-
-
-def _is_error(finding):
-    return finding not in ("nix-build-group-unset", "nix-receipt-partial")
 
 
 # ---- the daemon that was started
@@ -105,7 +101,8 @@ def test_the_daemon_is_a_clean_one(lab, spinup):
         status = pod.exec(["sh", "-ec", f"cd /proc/{daemons[0].pid}; tr '\\0' '\\n' <environ; cat limits oom_score_adj; "
                            "readlink fd/0; cut -d' ' -f6 stat"], user="root").check().stdout
         assert "token-of-the-job" not in status and "NIX_CONFIG" not in status and "GITHUB" not in status
-        assert re.search(r"Max open files +1048576", status) and "HOME=/root" in status and "/dev/null" in status
+        assert re.search(r"Max open files +(\d+) +\1 ", status)  # as far as the pod's hard limit lets it
+        assert "HOME=/root" in status and "/dev/null" in status
 
 
 def test_a_daemon_of_others_is_left_alone(lab, spinup):
@@ -122,7 +119,7 @@ def test_the_log_of_a_daemon_that_does_not_start_is_quoted(lab, spinup):
     assert spinup
     with lab.pod(image="determinate", sudo=True, daemon="none", files={"/nix/var/nix/db/schema": "11"}) as pod:
         report = run(pod, *ALONE, rc=1)
-        assert "schema version is 11" in detail(report, "repair-failed"), detail(report, "repair-failed")
+        assert "store schema is version 11" in detail(report, "repair-failed"), detail(report, "repair-failed")
 
 
 def test_an_untrusted_user_gets_the_contracts_cache(lab, spinup):
@@ -156,7 +153,7 @@ def test_another_cache_never_comes_in(lab, spinup):
 
 @pytest.mark.parametrize("words, text", [
     (["repair"], "which finding"), (["repair", "nix-ready"], "no repair for it"), (["repair", "../x"], "no repair for it"),
-    (["repair", "nix-absent", "--contract", "/home/runner/contract.json"], "root takes one only"),
+    (["repair", "nix-absent", "--contract", "/home/runner/contract.json"], "belongs to user 1001"),
     (["repair", "--label", "tinyland-nix", "nix-absent"], "unknown here"),
     (["repair", "--root", "/home/runner", "nix-absent"], "unknown here"),
 ])
@@ -178,7 +175,7 @@ def _is_there(path):
 def test_a_hostile_environment_gains_nothing(lab, spinup):
     """Variables, a planted workspace, programs on PATH and links in RUNNER_TEMP are in root's way for nothing."""
     assert spinup
-    trap = File("#!/bin/sh\nid -u >/home/runner/trapped\nexit 1\n", 0o755, "runner")
+    trap = File("#!/bin/sh\nid >/root/trapped\nexit 1\n", 0o755, "runner")  # which root alone can write
     names = ("nix", "nix-store", "nix-daemon", "useradd", "groupadd", "systemctl", "tar", "zstd", "curl", "sh", "sudo")
     env = {"PATH": "/home/runner/bin:/usr/bin:/bin", "LD_PRELOAD": "/home/runner/evil.so", "NIX_CONF_DIR": "/home/runner/nix",
            "NIX_STATE_DIR": "/home/runner/state", "NIX_REMOTE": "", "NIX_CONFIG": "build-hook = /home/runner/bin/sh",
@@ -192,10 +189,10 @@ def test_a_hostile_environment_gains_nothing(lab, spinup):
         pod.place({**runner.files(), "/home/runner/_work/_temp/spinup": Link("/etc", "runner"),
                    "/home/runner/_work/app/app/.github/spinup.json": File('{"install": {}}', owner="runner")})
         pod.exec(["spinup", "run", *ALONE], runner=runner, env={"SPINUP_CONTRACT": CONTRACT, **env}, timeout=30)
-        assert pod.read("/home/runner/trapped").popitem()[1] is None
+        assert pod.read("/root/trapped").popitem()[1] is None
         conf = pod.read("/etc/nix/nix.conf").popitem()[1] or ""
         assert "runner" not in conf and not pod.visit(_is_there, "/etc/report.json")
         # The same as root itself, called by whoever may call it.
         result = pod.exec(["sudo", "-n", *(f"{name}={value}" for name, value in env.items() if name != "PATH"),
                            "spinup", "repair", "--contract", CONTRACT, "nix-absent"], env=env)
-        assert pod.read("/home/runner/trapped").popitem()[1] is None, result
+        assert pod.read("/root/trapped").popitem()[1] is None, result
