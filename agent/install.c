@@ -55,8 +55,7 @@ bool install_is_whole(const struct context *context)
 	CLEANUP_STRBUF struct strbuf program = STRBUF_INIT(PATH_MAX);
 	struct stat status;
 
-	return !install_journal_is_there(&context->root) &&
-	       root_resolve(&context->root, DEFAULT_NIX, &program) == 0 &&
+	return root_resolve(&context->root, DEFAULT_NIX, &program) == 0 &&
 	       text_starts_with(program.data, NIX_STORE_DIRECTORY "/") &&
 	       root_stat(&context->root, program.data, &status) == 0 && S_ISREG(status.st_mode);
 }
@@ -284,7 +283,7 @@ static int prepare(struct installation *installation, struct error *error)
 	if (nix < 0)
 		return -1;
 	close(nix);
-	return install_journal_write(&installation->state, error);
+	return install_journal_write(&installation->state, INSTALL_STAGE_STORE, error);
 }
 
 static int give_up(struct installation *installation, bool was_interrupted, struct error *error)
@@ -298,11 +297,9 @@ static int give_up(struct installation *installation, bool was_interrupted, stru
 				 : "the contract names no source of Nix for " INSTALL_SYSTEM);
 }
 
-static int install_locked(struct installation *installation, struct strbuf *said,
-			  struct error *error)
+static int install_all(struct installation *installation, bool was_interrupted, struct strbuf *said,
+		       struct error *error)
 {
-	bool was_interrupted = install_journal_is_there(&installation->context->root);
-
 	if (prepare(installation, error) < 0)
 		return -1;
 	if (!try_sources(installation, said))
@@ -311,7 +308,23 @@ static int install_locked(struct installation *installation, struct strbuf *said
 	    install_staging_remove(&installation->state, error) < 0)
 		return -1;
 	settle(installation);
-	return install_journal_remove(&installation->state, error);
+	return install_journal_write(&installation->state, INSTALL_STAGE_DAEMON, error);
+}
+
+static int install_locked(struct installation *installation, struct strbuf *said,
+			  struct error *error)
+{
+	enum install_stage stage = install_journal_read(&installation->state);
+
+	if (stage == INSTALL_STAGE_NONE && install_is_whole(installation->context)) {
+		strbuf_puts(said, "another process has installed Nix meanwhile");
+		return 0;
+	}
+	if (stage == INSTALL_STAGE_DAEMON && install_is_whole(installation->context)) {
+		strbuf_puts(said, "all of an earlier installation was in its place");
+		return 0;
+	}
+	return install_all(installation, stage != INSTALL_STAGE_NONE, said, error);
 }
 
 int install_nix(struct installation *installation, struct strbuf *said, struct error *error)
@@ -324,13 +337,21 @@ int install_nix(struct installation *installation, struct strbuf *said, struct e
 	status = install_state_open(&installation->state, &installation->context->root, error);
 	if (status == 0)
 		status = install_state_lock(&installation->state, installation->end_us, error);
-	if (status == 0 && install_is_whole(installation->context))
-		strbuf_puts(said, "another process has installed Nix meanwhile");
-	else if (status == 0)
+	if (status == 0)
 		status = install_locked(installation, said, error);
 	if (installation->staging >= 0)
 		close(installation->staging);
 	manifest_release(&installation->manifest);
+	install_state_close(&installation->state);
+	return status;
+}
+
+int install_finish(struct installation *installation, struct error *error)
+{
+	int status = install_state_open(&installation->state, &installation->context->root, error);
+
+	if (status == 0)
+		status = install_journal_remove(&installation->state, error);
 	install_state_close(&installation->state);
 	return status;
 }

@@ -29,11 +29,15 @@ struct installation {
 	bool is_begun; /* something may have come to its place */
 };
 
-/* Installs Nix where it is absent or was half installed, and starts its daemon. Root's alone. SAID gets
- * what was done ("installed Nix 2.26.3 …"). Returns 0, or -1 with ERROR. */
+/* Installs Nix where it is absent or was half installed; its daemon is the caller's to start, who then
+ * calls install_finish. Root's alone. SAID gets what was done ("installed Nix (upstream 2.26.3) …").
+ * Returns 0, or -1 with ERROR. */
 int install_nix(struct installation *installation, struct strbuf *said, struct error *error);
 
-/* Whether the default profile leads to a nix in the store, and no installation was interrupted. */
+/* Takes the journal away: the daemon has answered. Returns 0, or -1 with ERROR. */
+int install_finish(struct installation *installation, struct error *error);
+
+/* Whether the default profile leads to a nix in the store. */
 bool install_is_whole(const struct context *context);
 
 /* Milliseconds that are left, at least 1. */

@@ -12,6 +12,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/error.h"
+#include "agent/new_file.h"
 #include "agent/nix_tree.h"
 #include "agent/root.h"
 #include "agent/run.h"
@@ -20,6 +21,8 @@
 #define LOCK_NAME "lock"
 #define STAGING_NAME "staging"
 #define WAIT_MS 20
+#define STAGE_STORE "store\n"
+#define STAGE_DAEMON "daemon\n"
 
 int install_state_open(struct install_state *state, const struct root *root, struct error *error)
 {
@@ -91,13 +94,31 @@ bool install_journal_is_there(const struct root *root)
 	return root_lstat(root, INSTALL_JOURNAL, &status) == 0;
 }
 
-int install_journal_write(struct install_state *state, struct error *error)
+/* What cannot be read counts as the earlier stage: then all is looked at again. */
+enum install_stage install_journal_read(const struct install_state *state)
 {
-	CLEANUP_CLOSE int fd =
-		openat(state->nix, INSTALL_JOURNAL_NAME,
-		       O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0644);
+	CLEANUP_CLOSE int fd = openat(state->nix, INSTALL_JOURNAL_NAME,
+				      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char text[sizeof(STAGE_DAEMON)] = "";
 
-	return fd < 0 ? fail(INSTALL_JOURNAL_NAME, error) : 0;
+	if (fd < 0 && errno == ENOENT)
+		return INSTALL_STAGE_NONE;
+	if (fd >= 0 && read(fd, text, sizeof(text) - 1) == (ssize_t)strlen(STAGE_DAEMON) &&
+	    strcmp(text, STAGE_DAEMON) == 0)
+		return INSTALL_STAGE_DAEMON;
+	return INSTALL_STAGE_STORE;
+}
+
+int install_journal_write(struct install_state *state, enum install_stage stage,
+			  struct error *error)
+{
+	const char *text = stage == INSTALL_STAGE_DAEMON ? STAGE_DAEMON : STAGE_STORE;
+	const struct new_file file = {
+		.directory = state->nix, .name = INSTALL_JOURNAL_NAME, .mode = 0644};
+
+	if (new_file_put(&file, text, strlen(text)) < 0)
+		return fail(INSTALL_JOURNAL_NAME, error);
+	return 0;
 }
 
 int install_journal_remove(struct install_state *state, struct error *error)

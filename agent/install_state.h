@@ -40,7 +40,16 @@ int install_state_lock(struct install_state *state, int64_t end_us, struct error
 int install_staging_open(struct install_state *state, struct error *error);
 int install_staging_remove(struct install_state *state, struct error *error);
 
-/* Whether an installation has begun and not ended, as everybody can see. */
+/* How far an installation has come that has begun and not ended. */
+enum install_stage {
+	INSTALL_STAGE_NONE,   /* none has */
+	INSTALL_STAGE_STORE,  /* the store may hold a part of it */
+	INSTALL_STAGE_DAEMON, /* all is in its place, but the daemon has not answered yet */
+};
+
+/* Whether there is one, as everybody can see. */
 bool install_journal_is_there(const struct root *root);
-int install_journal_write(struct install_state *state, struct error *error);
+enum install_stage install_journal_read(const struct install_state *state);
+int install_journal_write(struct install_state *state, enum install_stage stage,
+			  struct error *error);
 int install_journal_remove(struct install_state *state, struct error *error);

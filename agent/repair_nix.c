@@ -122,12 +122,16 @@ enum repair_end repair_nix_builders(struct mending *mending, struct error *error
 enum repair_end repair_nix_absent(struct mending *mending, struct error *error)
 {
 	struct installation installation = installation_of(mending);
+	enum repair_end end;
 
 	if (install_nix(&installation, &mending->said, error) < 0)
 		return REPAIR_IN_VAIN;
 	if (mending->is_cache_wanted && add_to_conf(mending, DAEMON_CONF_CACHE, error) < 0)
 		return REPAIR_IN_VAIN;
-	return repair_daemon_absent(mending, error);
+	end = repair_daemon_absent(mending, error);
+	if (end == REPAIR_DONE && install_finish(&installation, error) < 0)
+		return REPAIR_IN_VAIN;
+	return end;
 }
 
 static int mend_profile(struct mending *mending, struct error *error)

@@ -143,7 +143,7 @@ static int end_daemon(const struct installation *installation, struct error *err
 static int take_back(struct installation *installation, struct error *error)
 {
 	if (end_daemon(installation, error) < 0 ||
-	    install_journal_write(&installation->state, error) < 0 ||
+	    install_journal_write(&installation->state, INSTALL_STAGE_STORE, error) < 0 ||
 	    undo_installer(installation, error) < 0 || remove_programs(installation, error) < 0 ||
 	    remove_conf(installation, error) < 0 ||
 	    install_builders_undo(installation, error) < 0 || remove_store(installation, error) < 0)
