@@ -185,6 +185,16 @@ static int install_from(struct installation *installation, const struct install_
 	return -1;
 }
 
+/* What a failed or killed installer of Determinate's leaves: its next run would believe the one, and
+ * trip over the other. */
+static int clear_leftovers(struct installation *installation, struct error *error)
+{
+	if (unlinkat(installation->state.nix, strrchr(NIX_RECEIPT, '/') + 1, 0) < 0 &&
+	    errno != ENOENT)
+		return error_set(error, ERROR_AGENT, NIX_RECEIPT ": %s", strerror(errno));
+	return tree_remove(installation->state.nix, "temp-install-dir", error);
+}
+
 static void report_source(const struct installation *installation,
 			  const struct install_source *source, const struct error *error)
 {
@@ -221,6 +231,8 @@ static bool try_sources(struct installation *installation, struct strbuf *said)
 			return true;
 		}
 		report_source(installation, source, &error);
+		if (source->kind == INSTALL_INSTALLER)
+			(void)clear_leftovers(installation, NULL);
 	}
 	return false;
 }
@@ -257,16 +269,6 @@ static int configure(struct installation *installation, struct error *error)
 	if (is_changed)
 		manifest_add(&installation->manifest, MANIFEST_CONF, daemon_conf_path(root));
 	return manifest_write(&installation->manifest, &installation->state.directory, error);
-}
-
-/* What a failed or killed installer of Determinate's leaves: its next run would believe the one, and
- * trip over the other. */
-static int clear_leftovers(struct installation *installation, struct error *error)
-{
-	if (unlinkat(installation->state.nix, strrchr(NIX_RECEIPT, '/') + 1, 0) < 0 &&
-	    errno != ENOENT)
-		return error_set(error, ERROR_AGENT, NIX_RECEIPT ": %s", strerror(errno));
-	return tree_remove(installation->state.nix, "temp-install-dir", error);
 }
 
 /* Users, directories and the journal: what comes before the first byte. */

@@ -2,7 +2,6 @@
 /* From the staging directory into the store. */
 #include "agent/install_archive.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -19,6 +18,7 @@
 #include "agent/install_profile.h"
 #include "agent/install_program.h"
 #include "agent/install_source.h"
+#include "agent/install_store.h"
 #include "agent/mem.h"
 #include "agent/nar.h"
 #include "agent/narinfo.h"
@@ -29,6 +29,7 @@
 #include "agent/strbuf.h"
 #include "agent/text.h"
 #include "agent/tree.h"
+#include "agent/words.h"
 
 #define REGISTRATION "registration"
 #define STORE "store"
@@ -64,32 +65,21 @@ static int read_registration(struct placement *placement, struct error *error)
 /* What is registered must have come, and nothing else may lie in the store. */
 static int compare_staged(const struct placement *placement, struct error *error)
 {
-	size_t count = 0;
-	DIR *directory = fdopendir(fcntl(placement->staged, F_DUPFD_CLOEXEC, 0));
-	struct dirent *entry;
-	int status = 0;
+	const struct registration *registration = &placement->registration;
+	CLEANUP_WORDS struct words staged = {0};
 
-	if (!directory)
-		return error_set(error, ERROR_AGENT, "staging: %s", strerror(errno));
-	rewinddir(directory);
-	while (status == 0 && (entry = readdir(directory))) {
-		CLEANUP_FREE char *path = mem_format(NIX_STORE_DIRECTORY "/%s", entry->d_name);
-
-		if (entry->d_name[0] == '.' && strspn(entry->d_name, ".") <= 2 &&
-		    !entry->d_name[strspn(entry->d_name, ".")])
-			continue;
-		count++;
-		if (!registration_find(&placement->registration, path))
-			status =
-				error_set(error, ERROR_AGENT,
-					  "the archive holds %s, which it does not register", path);
-	}
-	(void)closedir(directory);
-	if (status == 0 && count != placement->registration.count)
-		status = error_set(error, ERROR_AGENT,
-				   "the archive registers %zu store paths and holds %zu",
-				   placement->registration.count, count);
-	return status;
+	if (install_store_list(placement->installation->staging, &staged, error) < 0)
+		return -1;
+	for (size_t i = 0; i < staged.count; i++)
+		if (!registration_find(registration, staged.items[i]))
+			return error_set(error, ERROR_AGENT,
+					 "the archive holds %s, which it does not register",
+					 staged.items[i]);
+	if (staged.count != registration->count)
+		return error_set(error, ERROR_AGENT,
+				 "the archive registers %zu store paths and holds %zu",
+				 registration->count, staged.count);
+	return 0;
 }
 
 /* ---- into the store */

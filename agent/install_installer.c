@@ -15,9 +15,11 @@
 #include "agent/error.h"
 #include "agent/install.h"
 #include "agent/install_source.h"
+#include "agent/install_store.h"
 #include "agent/mem.h"
 #include "agent/new_file.h"
 #include "agent/nix_receipt.h"
+#include "agent/words.h"
 
 #define BLOCK_BYTES (256u << 10)
 #define OWN_COPY "/nix/nix-installer"
@@ -58,6 +60,38 @@ static int check_receipt(const struct context *context, struct error *error)
 			 "the installer ended well, and its receipt says that not all was done");
 }
 
+/* What is there before the first try is not the installer's; the tries after a kill know it from there. */
+static int announce(struct installation *installation, const struct install_source *source,
+		    struct error *error)
+{
+	struct manifest *manifest = &installation->manifest;
+	CLEANUP_WORDS struct words paths = {0};
+
+	manifest_add(manifest, MANIFEST_SOURCE, source->name);
+	if (manifest_has(manifest, MANIFEST_INSTALLER, OWN_COPY))
+		return 0;
+	if (install_store_list(installation->state.nix, &paths, error) < 0)
+		return -1;
+	for (size_t i = 0; i < paths.count; i++)
+		if (!manifest_has(manifest, MANIFEST_PATH, paths.items[i]))
+			manifest_add(manifest, MANIFEST_KEPT, paths.items[i]);
+	manifest_add(manifest, MANIFEST_INSTALLER, OWN_COPY);
+	return manifest_write(manifest, &installation->state.directory, error);
+}
+
+static int note_paths(struct installation *installation, struct error *error)
+{
+	struct manifest *manifest = &installation->manifest;
+	CLEANUP_WORDS struct words paths = {0};
+
+	if (install_store_list(installation->state.nix, &paths, error) < 0)
+		return -1;
+	for (size_t i = 0; i < paths.count; i++)
+		if (!manifest_has(manifest, MANIFEST_KEPT, paths.items[i]))
+			manifest_add(manifest, MANIFEST_PATH, paths.items[i]);
+	return 0;
+}
+
 int install_installer_run(struct installation *installation, const struct install_source *source,
 			  struct error *error)
 {
@@ -73,15 +107,14 @@ int install_installer_run(struct installation *installation, const struct instal
 					 "--no-confirm",
 					 NULL};
 
-	manifest_add(&installation->manifest, MANIFEST_SOURCE, source->name);
-	manifest_add(&installation->manifest, MANIFEST_INSTALLER, OWN_COPY);
-	if (manifest_write(&installation->manifest, &installation->state.directory, error) < 0)
+	if (announce(installation, source, error) < 0)
 		return -1;
 	if (fchmodat(installation->staging, INSTALL_INSTALLER_NAME, 0500, 0) < 0)
 		return error_set(error, ERROR_AGENT, "the installer: %s", strerror(errno));
-	if (install_run(installation, arguments, 0, error) < 0)
+	if (install_run(installation, arguments, 0, error) < 0 ||
+	    check_receipt(installation->context, error) < 0)
 		return -1;
-	return check_receipt(installation->context, error);
+	return note_paths(installation, error);
 }
 
 int install_installer_undo(struct installation *installation, struct error *error)

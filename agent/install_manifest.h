@@ -12,6 +12,7 @@ struct private_dir;
 
 #define MANIFEST_SOURCE "source"       /* the name of the contract's source */
 #define MANIFEST_PATH "path"           /* a store path */
+#define MANIFEST_KEPT "kept"           /* a store path that was there before an installer ran */
 #define MANIFEST_PROGRAM "program"     /* a file outside the store, ours alone */
 #define MANIFEST_CONF "conf"           /* a Nix configuration file with our lines */
 #define MANIFEST_ACCOUNT "account"     /* a build user, group or membership (accounts.h) */

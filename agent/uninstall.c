@@ -2,10 +2,7 @@
 /* Takes back what spinup itself has installed. */
 #include "agent/uninstall.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +15,7 @@
 #include "agent/install_builders.h"
 #include "agent/install_installer.h"
 #include "agent/install_program.h"
+#include "agent/install_store.h"
 #include "agent/mem.h"
 #include "agent/narinfo.h"
 #include "agent/nix_conf_edit.h"
@@ -33,24 +31,18 @@
 /* A store path that the manifest does not name; the caller frees. NULL: there is none. */
 static char *find_foreign(const struct installation *installation, size_t *ret_count)
 {
-	CLEANUP_CLOSE int store = nix_tree_open(installation->state.nix, "store", NULL);
-	DIR *directory = store < 0 ? NULL : fdopendir(fcntl(store, F_DUPFD_CLOEXEC, 0));
+	CLEANUP_WORDS struct words paths = {0};
 	char *found = NULL;
-	struct dirent *entry;
 
 	*ret_count = 0;
-	while (directory && (entry = readdir(directory))) {
-		CLEANUP_FREE char *path = mem_format(NIX_STORE_DIRECTORY "/%s", entry->d_name);
-
-		if (!nix_store_path_is_valid(path) ||
-		    manifest_has(&installation->manifest, MANIFEST_PATH, path))
+	(void)install_store_list(installation->state.nix, &paths, NULL);
+	for (size_t i = 0; i < paths.count; i++) {
+		if (manifest_has(&installation->manifest, MANIFEST_PATH, paths.items[i]))
 			continue;
 		(*ret_count)++;
 		if (!found)
-			found = TAKE(path);
+			found = mem_strdup(paths.items[i]);
 	}
-	if (directory)
-		(void)closedir(directory);
 	return found;
 }
 

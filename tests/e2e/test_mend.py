@@ -4,6 +4,7 @@ and that nobody gains anything through the entry by which it becomes root."""
 
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lab import CONTRACT
@@ -196,3 +197,56 @@ def test_a_hostile_environment_gains_nothing(lab, spinup):
         result = pod.exec(["sudo", "-n", *(f"{name}={value}" for name, value in env.items() if name != "PATH"),
                            "spinup", "repair", "--contract", CONTRACT, "nix-absent"], env=env)
         assert pod.read("/root/trapped").popitem()[1] is None, result
+
+
+# ---- more than one at a time, and whom the daemon outlives
+
+def test_two_at_once_start_one_daemon(lab, spinup):
+    """A second daemon would take the socket from the first."""
+    assert spinup
+    with lab.pod(image="nix", sudo=True, daemon="stale") as pod:
+        with ThreadPoolExecutor(2) as pool:
+            reports = list(pool.map(lambda _: run(pod, *ALONE), range(2)))
+        assert all(report["facts"]["nix"]["state"] == "daemon" for report in reports)
+        leaders = [process for process in pod.processes()
+                   if process.argv and process.argv[0].endswith("nix-daemon") and process.session == process.pid]
+        assert len(leaders) == 1, leaders
+
+
+def test_whom_the_daemon_outlives(lab, spinup):
+    """One of a job ends with it, by the runner's own mark; one of an entrypoint has none."""
+    assert spinup
+    mark = {"RUNNER_TRACKING_ID": "github_8f1b"}
+    words = ["spinup", "exec", "--install", "--label", "tinyland-nix", "--contract", CONTRACT, *ALONE, "--", "true"]
+    for expected, start in ((True, lambda pod: run(pod, *ALONE, user="root", env={**mark, "NIX_REMOTE": "daemon"})),
+                            (False, lambda pod: pod.exec(words, user="root",
+                                                         env={**mark, "NIX_REMOTE": "daemon"}).check())):
+        with lab.pod(image="determinate", daemon="none") as pod:
+            start(pod)
+            daemon = next(process for process in pod.processes() if any("nix-daemon" in word for word in process.argv))
+            environ = pod.exec(["cat", f"/proc/{daemon.pid}/environ"], user="root").stdout
+            assert ("RUNNER_TRACKING_ID=github_8f1b" in environ) == expected
+
+
+def test_upstreams_configuration_is_nix_conf(lab, spinup):
+    """Determinate's daemon writes nix.conf anew, so there it is nix.custom.conf; elsewhere it is nix.conf itself."""
+    assert spinup
+    with lab.pod(image="nix", sudo=True, daemon="none") as pod:
+        before = pod.read("/etc/nix/nix.conf").popitem()[1]
+        report = run(pod, "--skip", "bazel")
+        assert "nix-cache-not-allowed" in mended(report)
+        conf = pod.read("/etc/nix/nix.conf").popitem()[1]
+        assert conf.startswith(before) and f"extra-trusted-substituters = {SERVER}/main\n" in conf
+        assert pod.read("/etc/nix/nix.custom.conf").popitem()[1] is None
+
+
+def test_expectations_are_judged_after_the_mending(lab, spinup):
+    """The version that a repository expects is that of the Nix that was installed."""
+    assert spinup
+    expect = {"/home/runner/spinup.json": File('{"toolchain": {"nix": ">=2.20"}}', owner="runner")}
+    with thin(lab, lab.source("nix-2.26.3"), sudo=True, files=expect) as pod:
+        report = run(pod, *ALONE, "--expect", "/home/runner/spinup.json")
+        assert not ids(report, "error") and report["facts"]["nix"]["version"] == "2.26.3"
+    with thin(lab, lab.source("nix-2.8.0"), sudo=True, files=expect) as pod:
+        report = run(pod, *ALONE, "--expect", "/home/runner/spinup.json", rc=1)
+        assert "2.8.0" in json.dumps([row for row in report["findings"] if row["severity"] == "error"])
