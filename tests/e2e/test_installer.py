@@ -67,7 +67,9 @@ def test_one_that_fails_is_passed_over(lab, spinup):
         assert "groupadd" in detail(report, "nix-source-failed")
         pod.place({CONTRACT: lab.contract(install=[lab.source("nix-2.26.3")])})
         install(pod)
-        assert_whole(pod, lab.archives["nix-2.26.3"])
+        # What it had brought without registering it is garbage, which Nix collects.
+        assert all("is not registered" in line for line in pod.verify_store())
+        assert build(pod) in range(30001, 30033)
 
 
 def test_one_that_hangs_costs_the_deadline(lab, spinup):
