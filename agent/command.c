@@ -13,7 +13,8 @@
 const struct command command_table[] = {
 	{"run", "", "prove the lane, write the environment, fail fast",
 	 "Proves what the job's label promises and which caches answer, all in one run and within one\n"
-	 "deadline; writes the configuration of the proven caches for the next steps (GITHUB_ENV,\n"
+	 "deadline; on a lane that promises Nix, mends or installs it where that is needed and this user\n"
+	 "is root or may use sudo (--no-repair leaves it); writes the configuration of the proven caches for the next steps (GITHUB_ENV,\n"
 	 "GITHUB_PATH, GITHUB_OUTPUT, the step summary); ends with status 1 when a promise is broken.\n"
 	 "A cache that does not answer never stops the job: it is left out, and said.",
 	 COMMAND_RUN, 0, command_run},
@@ -93,7 +94,9 @@ static void print_statuses(const struct command *command)
 		return;
 	}
 	if (command->bit & STATUS_COMMANDS) {
-		puts("  0  ready or degraded (or failed, under --mode warn)");
+		puts(command->bit == COMMAND_INSTALL
+			     ? "  0  ready or degraded"
+			     : "  0  ready or degraded (or failed, under --mode warn)");
 		puts("  1  failed: a promise is broken");
 	} else {
 		puts("  0  done");

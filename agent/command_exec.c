@@ -66,6 +66,9 @@ static int prove(const void *data, unsigned int *timeout_ms, struct strbuf *bloc
 	if (status == 0) {
 		*timeout_ms = longest_ms(&pipeline.plan, attempt->options->deadline_ms) + SLACK_MS +
 			      mending_ms(attempt->options);
+		if (attempt->options->is_install && !(pipeline.job.required & LANE_NIX))
+			talk("--install: nothing is mended or installed, as this lane promises no "
+			     "Nix (--require nix)");
 		pipeline_prove(&pipeline);
 		status = emit_all(&pipeline.result, &error);
 	}

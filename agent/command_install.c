@@ -81,13 +81,16 @@ static int take_back(const struct options *options, char *const *environment, st
 	};
 	int status = context_read(&context, options, environment, error);
 
+	if (status == 0 && options->is_json)
+		status = error_set(error, ERROR_USAGE, "--uninstall has no --json");
 	if (status == 0 && context.uid != 0)
 		status = error_set(error, ERROR_USAGE,
 				   "--uninstall is for root: sudo spinup install --uninstall");
 	if (status == 0)
 		status = uninstall(&installation, options->is_force, &said, error);
-	if (status == 0)
-		(void)printf("%s\n", said.data);
+	if (status >= 0)
+		(void)fprintf(status ? stderr : stdout, "%s%s\n", status ? "spinup: " : "",
+			      said.data);
 	context_release(&context);
 	return status;
 }

@@ -115,6 +115,26 @@ void findings_drop(struct findings *findings, int task_index)
 	findings->count = kept;
 }
 
+void finding_become(struct finding *finding, enum finding_id id, const char *why)
+{
+	CLEANUP_FREE char *old = finding->detail;
+	CLEANUP_FREE char *detail = mem_format("%s; %s", old, why);
+
+	finding->id = id;
+	finding->severity = catalogue[id].severity;
+	finding->detail = text_cleaned(detail, MAX_TEXT_BYTES);
+	finding_set_remedy(finding, catalogue[id].remedy);
+}
+
+void findings_lead(struct findings *findings, size_t index, enum severity severity)
+{
+	struct finding leading = findings->items[index];
+
+	memmove(&findings->items[1], &findings->items[0], index * sizeof(leading));
+	leading.severity = severity;
+	findings->items[0] = leading;
+}
+
 const struct finding *findings_find(const struct findings *findings, enum finding_id id)
 {
 	for (size_t i = 0; i < findings->count; i++)

@@ -71,5 +71,11 @@ void finding_set_remedy(struct finding *finding, const char *remedy);
 /* Takes out what the task found that has this index; the order of the rest stays. */
 void findings_drop(struct findings *findings, int task_index);
 
+/* Makes a finding one of another kind, with that kind's severity and remedy; WHY comes behind its detail. */
+void finding_become(struct finding *finding, enum finding_id id, const char *why);
+
+/* Makes the finding at INDEX the first of the list, and gives it SEVERITY. */
+void findings_lead(struct findings *findings, size_t index, enum severity severity);
+
 /* The first of that kind, or NULL. */
 const struct finding *findings_find(const struct findings *findings, enum finding_id id);

@@ -41,6 +41,7 @@
 #define DEFAULT_NIX "/nix/var/nix/profiles/default/bin/nix"
 #define SAID_MAX_BYTES 65536u
 #define QUOTED_MAX_BYTES 500u
+#define REASONS_MAX_BYTES 900u
 #define PATH_FOR_PROGRAMS "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 unsigned int install_left_ms(const struct installation *installation)
@@ -120,15 +121,49 @@ int install_run(const struct installation *installation, const char *const *argu
 
 /* ---- one source */
 
+/* What a failed or killed installer of Determinate's leaves: its next run would believe the one, and
+ * trip over the other. */
+static int clear_leftovers(struct installation *installation, struct error *error)
+{
+	if (unlinkat(installation->state.nix, strrchr(NIX_RECEIPT, '/') + 1, 0) < 0 &&
+	    errno != ENOENT)
+		return error_set(error, ERROR_AGENT, NIX_RECEIPT ": %s", strerror(errno));
+	return tree_remove(installation->state.nix, "temp-install-dir", error);
+}
+
+/* Users and directories; an installer makes its own. */
+static int prepare(struct installation *installation, struct error *error)
+{
+	gid_t group;
+	int nix;
+
+	if (install_builders(installation, &group, error) < 0)
+		return -1;
+	nix = nix_tree_make(&installation->context->root, group, error);
+	if (nix < 0)
+		return -1;
+	close(nix);
+	return 0;
+}
+
+/* From here on something is in its place. */
 static int place(struct installation *installation, const struct install_source *source,
 		 struct error *error)
 {
 	installation->is_begun = true;
+	if (install_journal_write(&installation->state, INSTALL_STAGE_STORE, error) < 0 ||
+	    clear_leftovers(installation, error) < 0)
+		return -1;
 	switch (source->kind) {
 	case INSTALL_ARCHIVE:
+		if (prepare(installation, error) < 0)
+			return -1;
 		return install_archive_place(installation, source, error);
 	case INSTALL_INSTALLER:
-		return install_installer_run(installation, source, error);
+		if (install_installer_run(installation, source, error) == 0)
+			return 0;
+		(void)clear_leftovers(installation, NULL);
+		return -1;
 	}
 	return -1;
 }
@@ -140,7 +175,7 @@ static int unpack_archive(int fd, int staging, struct error *error)
 	return unpack(fd, staging, &counts, error);
 }
 
-/* Downloads into a fresh staging directory; RET_MIRROR is the mirror for the next try. */
+/* Downloads into a fresh staging directory. */
 static int download(struct installation *installation, const struct install_source *source,
 		    const struct install_file *file, struct install_stream_end *end,
 		    struct error *error)
@@ -163,63 +198,65 @@ static int download(struct installation *installation, const struct install_sour
 	return install_stream(&stream, end, error);
 }
 
+/* What lies in the way is here: another mirror, or source, would meet it too. */
+static bool is_machines_fault(const struct error *error)
+{
+	static const int reasons[] = {ENOSPC, EDQUOT, EROFS};
+
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (strstr(error->message, strerror(reasons[i])))
+			return true;
+	return false;
+}
+
+static void describe(const struct install_source *source, const char *url,
+		     const struct install_stream_end *end, struct strbuf *said)
+{
+	strbuf_printf(said, "installed Nix %s (%s), %.1f MB in %.1f s from %s", source->version,
+		      source->flavour, (double)end->bytes / 1e6, (double)end->took_us / 1e6, url);
+}
+
 /* What a mirror sent may be wrong as a whole, which shows at the end: then the others begin anew. */
 static int install_from(struct installation *installation, const struct install_source *source,
-			const struct install_file *file, struct error *error)
+			struct strbuf *said, struct error *error)
 {
+	const struct install_file *file = install_source_file(source, INSTALL_SYSTEM);
 	struct install_stream_end end = {0};
 	size_t count = 0;
 
-	talk("installing %s %s from %s", source->flavour, source->version, file->urls[0]);
+	talk("installing Nix %s (%s) from %s", source->version, source->flavour, file->urls[0]);
 	while (file->urls[count])
 		count++;
 	for (size_t i = 0; i < count; i++) {
 		*error = (struct error){0};
-		if (download(installation, source, file, &end, error) == 0)
+		if (download(installation, source, file, &end, error) == 0) {
+			describe(source, file->urls[end.mirror % count], &end, said);
 			return place(installation, source, error);
-		if (end.was_each_tried || run_clock_us() >= installation->end_us)
+		}
+		if (end.was_each_tried || i + 1 == count || is_machines_fault(error) ||
+		    run_clock_us() >= installation->end_us)
 			return -1;
-		talk("%s: %s", file->urls[end.mirror < count ? end.mirror : 0], error->message);
+		talk("%s: %s; trying the next mirror", file->urls[end.mirror % count],
+		     error->message);
 		end.mirror = (end.mirror + 1) % count;
 	}
 	return -1;
 }
 
-/* What a failed or killed installer of Determinate's leaves: its next run would believe the one, and
- * trip over the other. */
-static int clear_leftovers(struct installation *installation, struct error *error)
+/* Returns whether one of the contract's sources worked; REASONS gets why the others did not. */
+static bool try_sources(struct installation *installation, struct strbuf *said,
+			struct strbuf *reasons)
 {
-	if (unlinkat(installation->state.nix, strrchr(NIX_RECEIPT, '/') + 1, 0) < 0 &&
-	    errno != ENOENT)
-		return error_set(error, ERROR_AGENT, NIX_RECEIPT ": %s", strerror(errno));
-	return tree_remove(installation->state.nix, "temp-install-dir", error);
-}
+	const struct contract *contract = installation->contract;
 
-static void report_source(const struct installation *installation,
-			  const struct install_source *source, const struct error *error)
-{
-	talk("%s: %s", source->name, error->message);
-	channel_finding(installation->channel, FINDING_NIX_SOURCE_FAILED, source->name, NULL, "%s",
-			error->message);
-}
-
-static void describe(const struct install_source *source, struct strbuf *said)
-{
-	strbuf_printf(said, "installed Nix (%s %s) from the source %s", source->flavour,
-		      source->version, source->name);
-}
-
-/* Returns whether one of the contract's sources worked. */
-static bool try_sources(struct installation *installation, struct strbuf *said)
-{
-	for (size_t i = 0; i < installation->contract->install_count; i++) {
-		const struct install_source *source = &installation->contract->install[i];
-		const struct install_file *file = install_source_file(source, INSTALL_SYSTEM);
+	for (size_t i = 0; i < contract->install_count; i++) {
+		const struct install_source *source = &contract->install[i];
 		struct error error = {0};
 
-		if (!file)
+		if (!install_source_file(source, INSTALL_SYSTEM))
 			continue;
-		if (install_from(installation, source, file, &error) == 0) {
+		strbuf_clear(said);
+		if (install_from(installation, source, said, &error) == 0) {
 			if (source->is_unverified)
 				channel_finding(
 					installation->channel, FINDING_NIX_SOURCE_UNVERIFIED,
@@ -227,21 +264,13 @@ static bool try_sources(struct installation *installation, struct strbuf *said)
 					"the contract says of %s that its pins have not been "
 					"compared",
 					source->name);
-			describe(source, said);
 			return true;
 		}
-		report_source(installation, source, &error);
-		if (source->kind == INSTALL_INSTALLER)
-			(void)clear_leftovers(installation, NULL);
+		strbuf_printf(reasons, "%s%s: %s", reasons->length ? "; " : "", source->name,
+			      error.message);
+		if (is_machines_fault(&error))
+			break;
 	}
-	return false;
-}
-
-static bool has_source(const struct contract *contract)
-{
-	for (size_t i = 0; i < contract->install_count; i++)
-		if (install_source_file(&contract->install[i], INSTALL_SYSTEM))
-			return true;
 	return false;
 }
 
@@ -271,41 +300,24 @@ static int configure(struct installation *installation, struct error *error)
 	return manifest_write(&installation->manifest, &installation->state.directory, error);
 }
 
-/* Users, directories and the journal: what comes before the first byte. */
-static int prepare(struct installation *installation, struct error *error)
+static int install_all(struct installation *installation, struct strbuf *said, struct error *error)
 {
-	gid_t group;
-	int nix;
+	CLEANUP_STRBUF struct strbuf reasons = STRBUF_INIT(REASONS_MAX_BYTES);
 
-	if (manifest_read(&installation->manifest, &installation->state.directory, error) < 0 ||
-	    clear_leftovers(installation, error) < 0 ||
-	    install_builders(installation, &group, error) < 0)
+	if (manifest_read(&installation->manifest, &installation->state.directory, error) < 0)
 		return -1;
-	nix = nix_tree_make(&installation->context->root, group, error);
-	if (nix < 0)
-		return -1;
-	close(nix);
-	return install_journal_write(&installation->state, INSTALL_STAGE_STORE, error);
-}
-
-static int give_up(struct installation *installation, bool was_interrupted, struct error *error)
-{
-	(void)install_staging_remove(&installation->state, error);
-	if (!was_interrupted && !installation->is_begun)
-		(void)install_journal_remove(&installation->state, error);
-	return error_set(error, ERROR_AGENT, "%s",
-			 has_source(installation->contract)
-				 ? "none of the contract's sources of Nix could be used"
-				 : "the contract names no source of Nix for " INSTALL_SYSTEM);
-}
-
-static int install_all(struct installation *installation, bool was_interrupted, struct strbuf *said,
-		       struct error *error)
-{
-	if (prepare(installation, error) < 0)
-		return -1;
-	if (!try_sources(installation, said))
-		return give_up(installation, was_interrupted, error);
+	if (!try_sources(installation, said, &reasons)) {
+		(void)install_staging_remove(&installation->state, NULL);
+		if (reasons.length)
+			return error_set(error, ERROR_AGENT, "Nix could not be installed: %s",
+					 reasons.data);
+		return error_set(error, ERROR_AGENT,
+				 "Nix could not be installed: the contract names no source of it "
+				 "for " INSTALL_SYSTEM);
+	}
+	if (reasons.length)
+		channel_finding(installation->channel, FINDING_NIX_SOURCE_FAILED, "", NULL, "%s",
+				reasons.data);
 	if (configure(installation, error) < 0 ||
 	    install_staging_remove(&installation->state, error) < 0)
 		return -1;
@@ -317,16 +329,15 @@ static int install_locked(struct installation *installation, struct strbuf *said
 			  struct error *error)
 {
 	enum install_stage stage = install_journal_read(&installation->state);
+	bool is_whole = install_is_whole(installation->context);
 
-	if (stage == INSTALL_STAGE_NONE && install_is_whole(installation->context)) {
-		strbuf_puts(said, "another process has installed Nix meanwhile");
+	if (is_whole && stage != INSTALL_STAGE_STORE && !installation->is_anew) {
+		strbuf_puts(said, stage == INSTALL_STAGE_NONE
+					  ? "another process has installed Nix meanwhile"
+					  : "an installation was in its place, but for its daemon");
 		return 0;
 	}
-	if (stage == INSTALL_STAGE_DAEMON && install_is_whole(installation->context)) {
-		strbuf_puts(said, "all of an earlier installation was in its place");
-		return 0;
-	}
-	return install_all(installation, stage != INSTALL_STAGE_NONE, said, error);
+	return install_all(installation, said, error);
 }
 
 int install_nix(struct installation *installation, struct strbuf *said, struct error *error)

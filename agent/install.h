@@ -21,6 +21,7 @@ struct installation {
 	struct channel *channel; /* gets a finding for each source that could not be had */
 	int64_t end_us;          /* run_clock_us() when time is over */
 	bool is_store_verified;  /* every path is held against its hash (--verify-store) */
+	bool is_anew;            /* also where a Nix is there: its store is damaged */
 
 	/* The rest is install.c's own. */
 	struct install_state state;

@@ -19,11 +19,13 @@
 #include "agent/install_program.h"
 #include "agent/install_source.h"
 #include "agent/install_store.h"
+#include "agent/install_verify.h"
 #include "agent/mem.h"
 #include "agent/nar.h"
 #include "agent/narinfo.h"
 #include "agent/nix_profile.h"
 #include "agent/nix_tree.h"
+#include "agent/record.h"
 #include "agent/registration.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
@@ -219,9 +221,19 @@ static int place(struct placement *placement, struct error *error)
 		if (place_path(placement, &placement->registration.paths[i], error) < 0)
 			return -1;
 	if (load_database(placement, nix, error) < 0 ||
+	    install_verify_keep(installation, &placement->registration, error) < 0 ||
 	    install_profile(installation, &placement->registration, nix, error) < 0)
 		return -1;
-	return install_program(installation, "determinate-nixd", error);
+	if (install_program(installation, "determinate-nixd", error) < 0)
+		return -1;
+	if (installation->is_store_verified)
+		channel_finding(
+			installation->channel, FINDING_NIX_STORE_VERIFIED, NIX_STORE_DIRECTORY,
+			NULL,
+			"%zu store paths were held against their hashes before they came to "
+			"their place",
+			placement->registration.count);
+	return 0;
 }
 
 static void placement_release(struct placement *placement)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Zlib */
-/* The users that builds run as. In the manifest: "account new-group NUMBER", "account user LINE" (of
- * /etc/passwd) and "account member NAME". */
+/* The users that builds run as. In the manifest: "account group NAME", "account new-group NUMBER" where
+ * it was made, "account user LINE" (of /etc/passwd) and "account member NAME". */
 #include "agent/install_builders.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "agent/accounts.h"
@@ -13,9 +14,11 @@
 #include "agent/error.h"
 #include "agent/install.h"
 #include "agent/mem.h"
+#include "agent/nix_conf.h"
 #include "agent/text.h"
 #include "agent/words.h"
 
+#define GROUP "group "
 #define NEW_GROUP "new-group "
 #define USER "user "
 #define MEMBER "member "
@@ -31,20 +34,38 @@ static void note_change(struct manifest *manifest, const struct accounts_change 
 {
 	CLEANUP_FREE char *number = mem_format("%lu", change->gid);
 
+	if (accounts_change_is_empty(change))
+		return;
 	if (change->is_group_new)
 		note(manifest, NEW_GROUP, number);
+	note(manifest, GROUP, change->group);
 	for (size_t i = 0; i < change->users.count; i++)
 		note(manifest, USER, change->users.items[i]);
 	for (size_t i = 0; i < change->members.count; i++)
 		note(manifest, MEMBER, change->members.items[i]);
 }
 
+/* The group that the daemon's configuration names; the caller frees. */
+static char *configured_group(const struct root *root)
+{
+	const struct nix_conf_reader reader = nix_conf_reader_of(root);
+	struct nix_conf conf = {0};
+	const char *name;
+	char *group;
+
+	nix_conf_parse_file(&conf, &reader, "/etc/nix/nix.conf", NIX_CONF_SYSTEM);
+	name = nix_conf_value(&conf, "build-users-group", NIX_CONF_SYSTEM, ACCOUNTS_BUILD_GROUP);
+	group = mem_strdup(*name ? name : ACCOUNTS_BUILD_GROUP);
+	nix_conf_release(&conf);
+	return group;
+}
+
 int install_builders(struct installation *installation, gid_t *ret, struct error *error)
 {
 	CLEANUP(accounts_change_release) struct accounts_change change = {0};
+	CLEANUP_FREE char *group = configured_group(&installation->context->root);
 
-	if (accounts_add_builders(&installation->context->root, ACCOUNTS_BUILD_GROUP, &change,
-				  error) < 0)
+	if (accounts_add_builders(&installation->context->root, group, &change, error) < 0)
 		return -1;
 	*ret = (gid_t)change.gid;
 	note_change(&installation->manifest, &change);
@@ -57,6 +78,10 @@ static void recall(struct accounts_change *change, const char *value)
 		words_add(&change->users, value + strlen(USER));
 	if (text_starts_with(value, MEMBER))
 		words_add(&change->members, value + strlen(MEMBER));
+	if (text_starts_with(value, GROUP)) {
+		free(change->group);
+		change->group = mem_strdup(value + strlen(GROUP));
+	}
 	if (text_starts_with(value, NEW_GROUP))
 		change->is_group_new =
 			text_to_number(value + strlen(NEW_GROUP), 0, ACCOUNTS_MAX_ID, &change->gid);

@@ -16,6 +16,7 @@
 #include "agent/nix_tree.h"
 #include "agent/root.h"
 #include "agent/run.h"
+#include "agent/talk.h"
 #include "agent/tree.h"
 
 #define LOCK_NAME "lock"
@@ -52,6 +53,7 @@ int install_state_lock(struct install_state *state, int64_t end_us, struct error
 {
 	CLEANUP_CLOSE int fd = openat(state->directory.fd, LOCK_NAME,
 				      O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	bool has_said = false;
 
 	if (fd < 0)
 		return fail(INSTALL_STATE_NAME "/" LOCK_NAME, error);
@@ -63,6 +65,9 @@ int install_state_lock(struct install_state *state, int64_t end_us, struct error
 				error, ERROR_AGENT,
 				"another process has been installing or mending Nix here for "
 				"all of the time that this one had");
+		if (!has_said)
+			talk("another process is installing or mending Nix here: waiting for it");
+		has_said = true;
 		(void)poll(NULL, 0, WAIT_MS);
 	}
 	state->lock = TAKE_FD(fd);
@@ -85,13 +90,6 @@ int install_staging_open(struct install_state *state, struct error *error)
 	fd = openat(state->directory.fd, STAGING_NAME,
 		    O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? fail(INSTALL_STATE_NAME "/" STAGING_NAME, error) : fd;
-}
-
-bool install_journal_is_there(const struct root *root)
-{
-	struct stat status;
-
-	return root_lstat(root, INSTALL_JOURNAL, &status) == 0;
 }
 
 /* What cannot be read counts as the earlier stage: then all is looked at again. */

@@ -47,8 +47,6 @@ enum install_stage {
 	INSTALL_STAGE_DAEMON, /* all is in its place, but the daemon has not answered yet */
 };
 
-/* Whether there is one, as everybody can see. */
-bool install_journal_is_there(const struct root *root);
 enum install_stage install_journal_read(const struct install_state *state);
 int install_journal_write(struct install_state *state, enum install_stage stage,
 			  struct error *error);

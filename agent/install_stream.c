@@ -109,16 +109,25 @@ static _Noreturn void be_consumer(struct pipeline *pipeline, pid_t parent)
 
 /* ---- the parent */
 
-static void say_progress(const struct pipeline *pipeline)
+/* Since the last news LAST_BYTES had come. */
+static void say_progress(const struct pipeline *pipeline, uint64_t last_bytes)
 {
-	talk("%.1f MB so far, from mirror %u", (double)pipeline->fetched->bytes / 1e6,
-	     pipeline->fetched->mirror + 1);
+	const struct fetch_result *fetched = pipeline->fetched;
+	size_t mirror = fetched->mirror;
+	size_t count = 0;
+
+	while (pipeline->stream->file->urls[count])
+		count++;
+	talk("%.1f MB so far, %.1f MB/s, from %s", (double)fetched->bytes / 1e6,
+	     (double)(fetched->bytes - last_bytes) / 1e3 / NEWS_MS,
+	     pipeline->stream->file->urls[mirror < count ? mirror : 0]);
 }
 
 /* Returns false when the time is over first. */
 static bool await_end(const struct pipeline *pipeline)
 {
 	struct pollfd end = {.fd = pipeline->life[0], .events = POLLIN};
+	uint64_t last_bytes = 0;
 
 	for (;;) {
 		int64_t left_ms = (pipeline->stream->end_us - run_clock_us()) / 1000;
@@ -127,7 +136,8 @@ static bool await_end(const struct pipeline *pipeline)
 			return false;
 		if (poll(&end, 1, left_ms < NEWS_MS ? (int)left_ms : NEWS_MS) > 0)
 			return true;
-		say_progress(pipeline);
+		say_progress(pipeline, last_bytes);
+		last_bytes = pipeline->fetched->bytes;
 	}
 }
 
@@ -281,6 +291,7 @@ int install_stream(const struct install_stream *stream, struct install_stream_en
 		.life = {-1, -1},
 		.consumer = -1,
 	};
+	int64_t begun_us = run_clock_us();
 	int status;
 
 	*ret = (struct install_stream_end){.mirror = stream->first};
@@ -292,6 +303,8 @@ int install_stream(const struct install_stream *stream, struct install_stream_en
 	http_initialise();
 	status = run_pipeline(&pipeline, error);
 	ret->mirror = pipeline.fetched->mirror;
+	ret->bytes = pipeline.fetched->bytes;
+	ret->took_us = run_clock_us() - begun_us;
 	ret->was_each_tried = pipeline.fetched->end == FETCH_FAILED;
 	return status;
 }

@@ -27,6 +27,7 @@ struct install_stream_end {
 	size_t mirror;       /* the one that was used last */
 	bool was_each_tried; /* no mirror is left */
 	uint64_t bytes;      /* that came */
+	int64_t took_us;
 };
 
 /* Runs the stream, and says on stderr how far it is. Returns 0 when all of it came, was consumed and

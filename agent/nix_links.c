@@ -111,6 +111,19 @@ int nix_links_make(const struct root *root, const char *bin, struct error *error
 	return 0;
 }
 
+void nix_links_remove(const struct root *root, const char *bin)
+{
+	CLEANUP_CLOSE int directory =
+		root_open(root, NIX_LINKS_DIRECTORY, O_RDONLY | O_DIRECTORY, 0);
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(*programs); i++) {
+		CLEANUP_FREE char *target = mem_format("%s/%s", bin, programs[i]);
+
+		if (look_at(directory, programs[i], target) == PLACE_DONE)
+			(void)unlinkat(directory, programs[i], 0);
+	}
+}
+
 /* ---- whether it can be done */
 
 /* Why the links cannot be made, or NULL. */

@@ -20,3 +20,6 @@ void nix_links_compose(struct environment *environment, const struct job *job,
 /* Links Nix's programs in BIN, each in one step. What is there and is no link into /nix stays as it
  * is. Returns 0, or -1 with ERROR. */
 int nix_links_make(const struct root *root, const char *bin, struct error *error);
+
+/* Removes those of the links in /usr/local/bin that lead to BIN's programs. */
+void nix_links_remove(const struct root *root, const char *bin);

@@ -42,21 +42,22 @@ struct option_row {
 
 #define WRITES (COMMAND_RUN | COMMAND_HOOK)
 #define MENDS (WRITES | COMMAND_INSTALL)
-#define JUDGES (MENDS | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
+#define JUDGES (WRITES | COMMAND_DOCTOR | COMMAND_PROBE | COMMAND_ENV)
 #define PROVES (JUDGES | COMMAND_EXEC)
 #define SHOWS (JUDGES | COMMAND_PLAN)
 #define JOBS (SHOWS | COMMAND_EXEC)
+#define LANES (JOBS | COMMAND_INSTALL)
 #define EVERY (~0u)
 #define AT(field) offsetof(struct options, field)
 
 static const struct option_row rows[] = {
 	{"--label", "LABEL", "SPINUP_LABEL", "the job's runs-on label, instead of finding it out",
-	 JOBS, OPTION_STRING, AT(label), AT(label_source)},
+	 LANES, OPTION_STRING, AT(label), AT(label_source)},
 	{"--contract", "FILE", "SPINUP_CONTRACT", "a platform contract instead of the built-in one",
-	 JOBS | COMMAND_CONTRACT | COMMAND_REPAIR, OPTION_STRING, AT(contract_path), 0},
+	 LANES | COMMAND_CONTRACT | COMMAND_REPAIR, OPTION_STRING, AT(contract_path), 0},
 	{"--expect", "FILE", "SPINUP_EXPECT",
 	 "the repository's expectations (a step reads .github/spinup.json)",
-	 JOBS | COMMAND_CONTRACT, OPTION_STRING, AT(expect_path), 0},
+	 LANES | COMMAND_CONTRACT, OPTION_STRING, AT(expect_path), 0},
 	{"--attic", "URL", "SPINUP_ATTIC", "the Attic server, instead of the job's or the lane's",
 	 JOBS, OPTION_STRING, AT(attic_url), AT(attic_url_source)},
 	{"--attic-cache", "NAME", "SPINUP_ATTIC_CACHE", "the cache on that server", JOBS,
@@ -90,11 +91,13 @@ static const struct option_row rows[] = {
 	 AT(skip), 0},
 	{"--mode", "MODE", "SPINUP_MODE", "enforce: a failed lane fails the job; warn: it does not",
 	 WRITES | COMMAND_DOCTOR, OPTION_MODE, AT(mode), 0},
-	{"--strict", NULL, "SPINUP_STRICT", "degraded counts as failed", JUDGES, OPTION_SWITCH,
-	 AT(is_strict), 0},
+	{"--strict", NULL, "SPINUP_STRICT", "degraded counts as failed", JUDGES | COMMAND_INSTALL,
+	 OPTION_SWITCH, AT(is_strict), 0},
 	{"--deadline", "SECONDS", "SPINUP_DEADLINE",
-	 "bound of all proofs together (default 10); a promised GPU has 45", PROVES, OPTION_SECONDS,
-	 AT(deadline_ms), 0},
+	 "bound of all proofs together (default 10); a promised GPU has 45",
+	 PROVES | COMMAND_INSTALL, OPTION_SECONDS, AT(deadline_ms), 0},
+	{"--no-repair", NULL, "SPINUP_NO_REPAIR", "mend and install nothing: prove what is there",
+	 WRITES, OPTION_SWITCH, AT(is_repair_off), 0},
 	{"--install", NULL, "SPINUP_INSTALL",
 	 "mend what is broken, and install Nix where it is absent", COMMAND_EXEC, OPTION_SWITCH,
 	 AT(is_install), 0},
@@ -102,8 +105,8 @@ static const struct option_row rows[] = {
 	 "bound of mending and installing (default 300)", MENDS | COMMAND_EXEC, OPTION_SECONDS,
 	 AT(install_deadline_ms), 0},
 	{"--verify-store", NULL, "SPINUP_VERIFY_STORE",
-	 "hold every store path that is installed against its hash", MENDS | COMMAND_EXEC,
-	 OPTION_SWITCH, AT(is_store_verified), 0},
+	 "hold every store path that spinup installs, or has installed, against its hash",
+	 MENDS | COMMAND_EXEC, OPTION_SWITCH, AT(is_store_verified), 0},
 	{"--install-deadline", "SECONDS", NULL, NULL, COMMAND_REPAIR, OPTION_SECONDS,
 	 AT(install_deadline_ms), 0},
 	{"--verify-store", NULL, NULL, NULL, COMMAND_REPAIR, OPTION_SWITCH, AT(is_store_verified),
@@ -117,11 +120,11 @@ static const struct option_row rows[] = {
 	{"--write-files", "DIR", "SPINUP_WRITE_FILES",
 	 "write the files that variables stand for into DIR, and name them", COMMAND_ENV,
 	 OPTION_STRING, AT(write_files), 0},
-	{"--report", "FILE", "SPINUP_REPORT", "also write the JSON report to FILE", PROVES,
-	 OPTION_STRING, AT(report_path), 0},
+	{"--report", "FILE", "SPINUP_REPORT", "also write the JSON report to FILE",
+	 PROVES | COMMAND_INSTALL, OPTION_STRING, AT(report_path), 0},
 	{"--json", NULL, "SPINUP_JSON", "one JSON document on stdout, nothing else",
-	 SHOWS | COMMAND_CONTRACT | COMMAND_EXPLAIN | COMMAND_VERSION, OPTION_SWITCH, AT(is_json),
-	 0},
+	 SHOWS | COMMAND_INSTALL | COMMAND_CONTRACT | COMMAND_EXPLAIN | COMMAND_VERSION,
+	 OPTION_SWITCH, AT(is_json), 0},
 	{"--runner-root", "DIR", "SPINUP_RUNNER_ROOT",
 	 "the runner's root, instead of the directory of CMD", COMMAND_EXEC, OPTION_STRING,
 	 AT(runner_root), 0},

@@ -39,6 +39,7 @@ struct options {
 	bool is_attic_public_read; /* opt-in to the public cache (--attic-public-read) */
 	bool is_bazel_upload_wanted;  /* --bazel-upload, or GF_BAZEL_REMOTE_UPLOAD=true */
 	bool is_bazel_home_rc;        /* --bazel-home-rc */
+	bool is_repair_off;           /* --no-repair */
 	bool is_install;              /* exec --install: mend, and install Nix where it is absent */
 	bool is_store_verified;       /* --verify-store */
 	bool is_uninstall;            /* install --uninstall */

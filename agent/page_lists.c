@@ -51,12 +51,14 @@ static const char *heading(const struct result *result)
 	    (result->environment->count == 0 && !result->environment->path_entries &&
 	     !result->environment->linked_bin))
 		return "The next steps get nothing new.";
+	if (result->command->bit == COMMAND_INSTALL)
+		return "To use it in a shell of yours (spinup run hands it to a job's steps)";
 	if (!(result->command->bit & (COMMAND_RUN | COMMAND_HOOK | COMMAND_EXEC)))
 		return "What the next steps would get (this command writes nothing)";
 	if (verdict_status(result->outcome, result->job) != 0)
 		return "The next steps get nothing: the lane failed. They would have got";
 	if (!emit_gives_environment(result))
-		return "Nothing is written: this is no step or hook of a job. It would be";
+		return "Nothing goes to next steps: this is no step or hook of a job. They would get";
 	return result->command->bit == COMMAND_EXEC ? "What the command gets"
 						    : "What the next steps get";
 }

@@ -6,11 +6,15 @@
 #include <sys/stat.h>
 
 #include "agent/cleanup.h"
+#include "agent/command.h"
+#include "agent/environment.h"
 #include "agent/error.h"
+#include "agent/fact_names.h"
 #include "agent/install_state.h"
 #include "agent/job.h"
 #include "agent/nix_caches.h"
 #include "agent/nix_kvm.h"
+#include "agent/nix_links.h"
 #include "agent/plan.h"
 #include "agent/repair_call.h"
 #include "agent/root.h"
@@ -36,9 +40,12 @@ struct attempt {
 static void judge_together(const struct attempt *attempt, struct findings *ret)
 {
 	CLEANUP_STRBUF struct strbuf lines = STRBUF_INIT(MAX_LINES_BYTES);
+	struct environment environment = {0};
 
 	nix_kvm_judge(&attempt->run->facts, attempt->plan, ret);
 	nix_caches_compose(attempt->job, attempt->run, &lines, ret);
+	nix_links_compose(&environment, attempt->job, &attempt->run->facts, ret);
+	environment_release(&environment);
 }
 
 /* Whether the job's cache is the one that the contract pins, in the cluster. */
@@ -60,6 +67,13 @@ static bool was_here(const struct job *job)
 	return root_lstat(&job->context.root, "/nix/" INSTALL_STATE_NAME, &status) == 0;
 }
 
+/* Root's own jobs need no daemon; those whom an entrypoint or an operator makes the machine ready for
+ * may be others. */
+static bool wants_daemon_for_others(const struct job *job)
+{
+	return job->context.uid == 0 && job->options->command & (COMMAND_INSTALL | COMMAND_EXEC);
+}
+
 static bool may_be_tried(const struct attempt *attempt, const struct repair *row)
 {
 	const struct job *job = attempt->job;
@@ -68,27 +82,54 @@ static bool may_be_tried(const struct attempt *attempt, const struct repair *row
 		return false;
 	if (row->cures == FINDING_NIX_CACHE_NOT_ALLOWED)
 		return is_contracts_cache(job) && was_here(job);
+	if (row->cures == FINDING_NIX_SINGLE_USER)
+		return wants_daemon_for_others(job);
 	if (row->mend == repair_daemon_anew)
 		return was_here(job);
 	return true;
 }
 
-/* Returns whether anything is to be tried. */
+static bool was_tried(const struct attempt *attempt, const struct repair *row)
+{
+	for (size_t i = 0; i < repair_count(); i++)
+		if (attempt->was_tried[i] && repair_table[i].mend == row->mend)
+			return true;
+	return false;
+}
+
+/* Nothing is found of it before somebody has looked: so it is asked for, once, where all else is well. */
+static bool is_verification_due(const struct attempt *attempt, const struct repair *row)
+{
+	const char *state = facts_string(&attempt->run->facts, FACT_NIX_STATE);
+
+	for (size_t i = 0; i < repair_count(); i++)
+		if (attempt->is_asked[i] ||
+		    (attempt->was_tried[i] && repair_table[i].mend == repair_nix_absent))
+			return false;
+	return row->cures == FINDING_NIX_STORE_DAMAGED &&
+	       attempt->job->options->is_store_verified && state &&
+	       (strcmp(state, "daemon") == 0 || strcmp(state, "single-user") == 0);
+}
+
+/* Returns whether anything is to be tried. What one mending does for several findings is done once. */
 static bool choose(struct attempt *attempt)
 {
 	struct findings together = {0};
 	bool is_any = false;
 
+	memset(attempt->is_asked, 0, sizeof(attempt->is_asked));
 	judge_together(attempt, &together);
 	for (size_t i = 0; i < repair_count(); i++) {
 		const struct repair *row = &repair_table[i];
 
-		attempt->is_asked[i] = !attempt->was_tried[i] && may_be_tried(attempt, row) &&
-				       (findings_find(&attempt->run->findings, row->cures) ||
-					findings_find(&together, row->cures));
-		attempt->was_tried[i] |= attempt->is_asked[i];
+		attempt->is_asked[i] =
+			!was_tried(attempt, row) && may_be_tried(attempt, row) &&
+			(findings_find(&attempt->run->findings, row->cures) ||
+			 findings_find(&together, row->cures) || is_verification_due(attempt, row));
 		is_any |= attempt->is_asked[i];
 	}
+	for (size_t i = 0; i < repair_count(); i++)
+		attempt->was_tried[i] |= attempt->is_asked[i];
 	findings_release(&together);
 	return is_any;
 }
@@ -102,10 +143,11 @@ static void foresee_cache(struct attempt *attempt)
 
 	for (size_t i = 0; i < repair_count(); i++)
 		is_installing |= attempt->is_asked[i] && repair_table[i].mend == repair_nix_absent;
-	for (size_t i = 0; is_installing && i < repair_count(); i++)
-		if (repair_table[i].cures == FINDING_NIX_CACHE_NOT_ALLOWED)
-			attempt->is_asked[i] = job->context.uid != 0 && is_contracts_cache(job) &&
-					       job->lane.promises & LANE_ATTIC;
+	if (!is_installing || job->context.uid == 0 || !is_contracts_cache(job) ||
+	    facts_boolean(&attempt->run->facts, FACT_ATTIC_USABLE) != 1)
+		return;
+	attempt->is_asked[repair_find(finding_kind(FINDING_NIX_CACHE_NOT_ALLOWED)->id) -
+			  repair_table] = true;
 }
 
 /* ---- and again */
@@ -122,6 +164,8 @@ static void prove_again(struct attempt *attempt)
 			run_task_again(attempt->run, attempt->job, i);
 }
 
+/* ---- what is said of it */
+
 static char *asked_names(const struct attempt *attempt)
 {
 	CLEANUP_STRBUF struct strbuf names = STRBUF_INIT(1024);
@@ -133,37 +177,89 @@ static char *asked_names(const struct attempt *attempt)
 	return strbuf_take(&names);
 }
 
+/* How much it weighs that a finding is still there. */
+static enum severity weight_of(const struct attempt *attempt, enum finding_id id)
+{
+	const struct finding *found = findings_find(&attempt->run->findings, id);
+	bool is_promise = found && found->task_index >= 0 &&
+			  attempt->plan->tasks[found->task_index].kind == TASK_PROMISE;
+
+	if (!found)
+		return SEVERITY_OK;
+	return found->severity == SEVERITY_ERROR && !is_promise ? SEVERITY_WARNING
+								: found->severity;
+}
+
+/* Why something could not be mended comes before what is still wrong: it is the cause now. What was
+ * done and did not help is no success. */
+static void weigh_words(struct attempt *attempt)
+{
+	struct findings *findings = &attempt->run->findings;
+
+	for (size_t i = 0; i < findings->count; i++) {
+		struct finding *finding = &findings->items[i];
+		enum finding_id cured;
+		enum severity weight;
+
+		if ((finding->id != FINDING_REPAIRED && finding->id != FINDING_REPAIR_FAILED) ||
+		    !finding_by_name(finding->subject, &cured))
+			continue;
+		weight = weight_of(attempt, cured);
+		if (weight == SEVERITY_OK)
+			continue;
+		if (finding->id == FINDING_REPAIRED)
+			finding_become(finding, FINDING_REPAIR_FAILED,
+				       "this was done, and it is found again");
+		if (weight > finding->severity)
+			findings_lead(findings, i, weight);
+	}
+}
+
+static void report_rights(struct attempt *attempt, const char *names, const struct error *error)
+{
+	struct findings *findings = &attempt->run->findings;
+	enum severity worst = SEVERITY_NOTICE;
+
+	findings_note(findings, FINDING_REPAIR_NEEDS_ROOT, names, "spinup may not mend it: %s",
+		      error->message);
+	for (size_t i = 0; i < repair_count(); i++) {
+		enum severity weight = attempt->is_asked[i]
+					       ? weight_of(attempt, repair_table[i].cures)
+					       : SEVERITY_OK;
+
+		worst = weight > worst ? weight : worst;
+	}
+	findings_lead(findings, findings->count - 1, worst);
+}
+
 /* Returns whether it is worth looking again. */
 static bool try_asked(struct attempt *attempt)
 {
 	struct findings *findings = &attempt->run->findings;
 	CLEANUP_FREE char *names = asked_names(attempt);
 	struct error error = {0};
+	enum repair_call_end end;
 
-	switch (repair_call(attempt->job, attempt->is_asked, findings, &error)) {
-	case REPAIR_CALL_DONE:
-		prove_again(attempt);
-		return true;
-	case REPAIR_CALL_NO_RIGHTS:
-		findings_note(findings, FINDING_REPAIR_NEEDS_ROOT, names, "%s", error.message);
+	foresee_cache(attempt);
+	end = repair_call(attempt->job, attempt->is_asked, findings, &error);
+	if (end == REPAIR_CALL_NO_RIGHTS) {
+		report_rights(attempt, names, &error);
 		return false;
-	case REPAIR_CALL_FAILED:
-		break;
 	}
-	findings_note(findings, FINDING_REPAIR_FAILED, names, "%s", error.message);
+	if (end == REPAIR_CALL_FAILED)
+		findings_note(findings, FINDING_REPAIR_FAILED, names, "%s", error.message);
 	prove_again(attempt);
-	return false;
+	return end == REPAIR_CALL_DONE;
 }
 
 void repair_all(struct run *run, const struct job *job, const struct plan *plan)
 {
 	struct attempt attempt = {.run = run, .job = job, .plan = plan};
 
-	if (job->context.root.is_confined)
-		return; /* a fake machine's */
-	for (unsigned int round = 0; round < MAX_ROUNDS && choose(&attempt); round++) {
-		foresee_cache(&attempt);
+	if (job->context.root.is_confined || job->options->is_repair_off)
+		return;
+	for (unsigned int round = 0; round < MAX_ROUNDS && choose(&attempt); round++)
 		if (!try_asked(&attempt))
 			break;
-	}
+	weigh_words(&attempt);
 }

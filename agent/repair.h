@@ -75,6 +75,10 @@ enum repair_end repair_nix_receipt(struct mending *mending, struct error *error)
 enum repair_end repair_nix_builders(struct mending *mending, struct error *error);
 enum repair_end repair_nix_conf(struct mending *mending, struct error *error);
 enum repair_end repair_nix_cache(struct mending *mending, struct error *error);
+enum repair_end repair_nix_links(struct mending *mending, struct error *error);
+
+/* --verify-store: holds what spinup has installed against its hashes, and installs what differs anew. */
+enum repair_end repair_nix_store(struct mending *mending, struct error *error);
 
 /* repair_daemon.c: no daemon; one that is frozen; one that is to be started anew, which must be
  * spinup's own and serve nobody; rights on the way to its socket. */

@@ -20,7 +20,7 @@
 #include "agent/words.h"
 
 #define SOCKET_DIRECTORY NIX_TREE_STATE "/daemon-socket"
-#define DAEMON_MS 20000u /* a start takes tens of milliseconds */
+#define DAEMON_MS 10000u /* a start takes tens of milliseconds */
 
 /* What a daemon is given of the environment that root itself has; by sudo there is none. */
 struct hand_over {
@@ -84,7 +84,7 @@ static enum repair_end in_vain(const struct hand_over *hand_over, struct error *
 	CLEANUP_FREE char *message = mem_strdup(error->message);
 
 	daemon_log_tail(&hand_over->state.directory, &tail);
-	if (tail.length && !strstr(message, tail.data))
+	if (tail.length && !strstr(message, DAEMON_LOG))
 		(void)error_set(error, error->code, "%s; its log ends: %s", message, tail.data);
 	return REPAIR_IN_VAIN;
 }
@@ -104,9 +104,14 @@ static enum repair_end act(struct mending *mending,
 								 : REPAIR_DONE;
 }
 
+/* One that listens and does not answer is stopped, mostly: nothing is started over it. */
 enum repair_end repair_daemon_absent(struct mending *mending, struct error *error)
 {
-	return act(mending, daemon_start, error);
+	struct error waking = {0};
+
+	if (act(mending, daemon_start, error) == REPAIR_DONE)
+		return REPAIR_DONE;
+	return act(mending, daemon_wake, &waking);
 }
 
 enum repair_end repair_daemon_anew(struct mending *mending, struct error *error)

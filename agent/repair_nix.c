@@ -12,9 +12,15 @@
 #include "agent/install.h"
 #include "agent/install_builders.h"
 #include "agent/install_profile.h"
+#include "agent/install_verify.h"
+#include "agent/narinfo.h"
+#include "agent/nix_links.h"
 #include "agent/nix_receipt.h"
 #include "agent/nix_tree.h"
+#include "agent/record.h"
 #include "agent/repair.h"
+
+#define DEFAULT_BIN "/nix/var/nix/profiles/default/bin"
 
 static enum repair_end end_of(int status)
 {
@@ -151,4 +157,56 @@ enum repair_end repair_nix_profile(struct mending *mending, struct error *error)
 	if (mended < 0)
 		return REPAIR_IN_VAIN;
 	return mended > 0 ? REPAIR_DONE : repair_nix_absent(mending, error);
+}
+
+/* ---- what is there, held against what it should be */
+
+static int verify(struct mending *mending, struct install_verdict *ret, struct error *error)
+{
+	CLEANUP(installation_close) struct installation installation = installation_of(mending);
+
+	if (open_state(&installation, error) < 0)
+		return -1;
+	return install_verify(&installation, ret, error);
+}
+
+static enum repair_end replace_damaged(struct mending *mending,
+				       const struct install_verdict *verdict, struct error *error)
+{
+	struct installation installation = installation_of(mending);
+
+	installation.is_anew = true;
+	if (install_nix(&installation, &mending->said, error) < 0 ||
+	    install_finish(&installation, error) < 0)
+		return REPAIR_IN_VAIN;
+	strbuf_printf(&mending->said, "; %zu of %zu store paths were damaged, such as %s",
+		      verdict->damaged, verdict->count, verdict->first);
+	return REPAIR_DONE;
+}
+
+enum repair_end repair_nix_store(struct mending *mending, struct error *error)
+{
+	struct install_verdict verdict = {0};
+	CLEANUP_FREE char *first = NULL;
+
+	if (verify(mending, &verdict, error) < 0)
+		return REPAIR_IN_VAIN;
+	first = verdict.first;
+	if (verdict.damaged)
+		return replace_damaged(mending, &verdict, error);
+	if (verdict.is_known)
+		channel_finding(mending->channel, FINDING_NIX_STORE_VERIFIED, NIX_STORE_DIRECTORY,
+				NULL, "%zu store paths, %.1f MB, are as they were registered",
+				verdict.count, (double)verdict.bytes / 1e6);
+	else
+		channel_finding(mending->channel, FINDING_NIX_STORE_UNVERIFIED, NIX_STORE_DIRECTORY,
+				NULL, "no archive that spinup has installed is registered here");
+	return REPAIR_NOT_OURS;
+}
+
+/* ---- programs on PATH */
+
+enum repair_end repair_nix_links(struct mending *mending, struct error *error)
+{
+	return end_of(nix_links_make(&mending->context->root, DEFAULT_BIN, error));
 }

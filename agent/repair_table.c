@@ -7,6 +7,7 @@
 #include "agent/error.h"
 #include "agent/lane.h"
 #include "agent/record.h"
+#include "agent/repair_remedy.h"
 
 #define SAID_MAX_BYTES 900u
 
@@ -50,6 +51,8 @@ const struct repair repair_table[] = {
 	 "started the Nix daemon", repair_daemon_absent},
 	{FINDING_NIX_DAEMON_STALE_SOCKET, "nix", LANE_NIX,
 	 "started the Nix daemon", repair_daemon_absent},
+	{FINDING_NIX_SINGLE_USER, "nix", LANE_NIX,
+	 "started the Nix daemon", repair_daemon_absent},
 	{FINDING_NIX_DAEMON_FROZEN, "nix", LANE_NIX,
 	 "let the stopped Nix daemon go on", repair_daemon_frozen},
 	{FINDING_NIX_DAEMON_REFUSES, "nix", LANE_NIX,
@@ -62,6 +65,10 @@ const struct repair repair_table[] = {
 	 "started the daemon that belongs to the profile", repair_daemon_anew},
 	{FINDING_NIX_DAEMON_FLAVOUR_DIFFERS, "nix", LANE_NIX,
 	 "started the daemon that belongs to the profile", repair_daemon_anew},
+	{FINDING_NIX_NOT_LINKED, "nix", LANE_NIX,
+	 "linked Nix into /usr/local/bin", repair_nix_links},
+	{FINDING_NIX_STORE_DAMAGED, "nix", LANE_NIX,
+	 "replaced what was damaged", repair_nix_store},
 	{0},
 };
 /* clang-format on */
@@ -94,8 +101,8 @@ static void try_row(struct mending *mending, const struct repair *row)
 	case REPAIR_NOT_OURS:
 		break;
 	case REPAIR_IN_VAIN:
-		channel_finding(mending->channel, FINDING_REPAIR_FAILED, cured, NULL, "%s",
-				error.message);
+		channel_finding(mending->channel, FINDING_REPAIR_FAILED, cured,
+				repair_remedy(error.message), "%s", error.message);
 		break;
 	}
 }

@@ -19,12 +19,16 @@
 #include "agent/mem.h"
 #include "agent/narinfo.h"
 #include "agent/nix_conf_edit.h"
+#include "agent/nix_links.h"
 #include "agent/nix_tree.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
 #include "agent/tree.h"
 #include "agent/words.h"
+
+#define NOTHING "spinup has installed no Nix here: nothing was removed"
+#define DEFAULT_BIN "/nix/var/nix/profiles/default/bin"
 
 /* ---- what else is there */
 
@@ -46,18 +50,19 @@ static char *find_foreign(const struct installation *installation, size_t *ret_c
 	return found;
 }
 
-static int refuse_foreign(const struct installation *installation, struct error *error)
+/* Returns whether the store is to be kept, and says why. */
+static bool is_kept(const struct installation *installation, struct strbuf *said)
 {
 	size_t count;
 	CLEANUP_FREE char *path = find_foreign(installation, &count);
 
-	if (!path)
-		return 0;
-	return error_set(
-		error, ERROR_AGENT,
-		"the store holds %zu paths that spinup did not put there, such as %s; it is "
-		"kept (--force removes them too)",
-		count, path);
+	if (path)
+		strbuf_printf(
+			said,
+			"the store holds %zu paths that spinup did not put there, such as %s: it "
+			"is kept, and so is all else (--force removes them too)",
+			count, path);
+	return path != NULL;
 }
 
 /* ---- piece by piece */
@@ -134,6 +139,7 @@ static int end_daemon(const struct installation *installation, struct error *err
 
 static int take_back(struct installation *installation, struct error *error)
 {
+	nix_links_remove(&installation->context->root, DEFAULT_BIN);
 	if (end_daemon(installation, error) < 0 ||
 	    install_journal_write(&installation->state, INSTALL_STAGE_STORE, error) < 0 ||
 	    undo_installer(installation, error) < 0 || remove_programs(installation, error) < 0 ||
@@ -153,16 +159,17 @@ static int uninstall_locked(struct installation *installation, bool is_forced, s
 	if (manifest_read(&installation->manifest, &state->directory, error) < 0)
 		return -1;
 	manifest_values(&installation->manifest, MANIFEST_SOURCE, &sources);
-	if (sources.count == 0) {
-		strbuf_puts(said, "spinup has installed no Nix here: nothing was removed");
+	if (installation->manifest.lines.count == 0) {
+		strbuf_puts(said, NOTHING);
 		return 0;
 	}
-	if (!is_forced && refuse_foreign(installation, error) < 0)
-		return -1;
+	if (!is_forced && is_kept(installation, said))
+		return 1;
 	if (take_back(installation, error) < 0)
 		return -1;
 	names = words_join(&sources, ' ');
-	strbuf_printf(said, "removed the Nix that spinup had installed (%s)", names);
+	strbuf_printf(said, "removed the Nix that spinup had installed (%s)",
+		      *names ? names : "a part of it");
 	return 0;
 }
 
@@ -173,7 +180,7 @@ int uninstall(struct installation *installation, bool is_forced, struct strbuf *
 	int result;
 
 	if (root_lstat(&installation->context->root, "/nix/" INSTALL_STATE_NAME, &status) < 0) {
-		strbuf_puts(said, "spinup has installed no Nix here: nothing was removed");
+		strbuf_puts(said, NOTHING);
 		return 0;
 	}
 	result = install_state_open(&installation->state, &installation->context->root, error);

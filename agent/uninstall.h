@@ -8,8 +8,8 @@ struct error;
 struct installation;
 struct strbuf;
 
-/* Root's alone. A store that has grown other paths is kept, and ERROR names one, unless IS_FORCED. SAID
- * gets what was removed. Where nothing of spinup's is there, that is said, and nothing done. Returns 0,
- * or -1 with ERROR; a call that broke off can be made again. */
+/* Root's alone. Returns 0 and in SAID what was removed (nothing, where nothing of spinup's is there); 1
+ * and in SAID why the store was kept: it has grown other paths, and IS_FORCED is not set; or -1 with
+ * ERROR. A call that broke off can be made again. */
 int uninstall(struct installation *installation, bool is_forced, struct strbuf *said,
 	      struct error *error);

@@ -43,6 +43,7 @@ struct nix_evidence {
 
 	/* how it came here */
 	bool is_interrupted;      /* spinup's own installation has begun and not ended */
+	int64_t journal_age_s;    /* of that installation */
 	bool has_partial_receipt; /* Determinate's installer has failed here */
 	bool has_determinate_nixd;
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "agent/ca_search.h"
 #include "agent/cleanup.h"
@@ -141,7 +142,11 @@ static void identify(struct nix_evidence *evidence, const struct context *contex
 
 static void look_for_traces(struct nix_evidence *evidence, const struct root *root)
 {
-	evidence->is_interrupted = install_journal_is_there(root);
+	struct stat journal;
+
+	evidence->is_interrupted = root_lstat(root, INSTALL_JOURNAL, &journal) == 0;
+	if (evidence->is_interrupted)
+		evidence->journal_age_s = (int64_t)time(NULL) - (int64_t)journal.st_mtim.tv_sec;
 	evidence->has_partial_receipt = nix_receipt_read(root) == NIX_RECEIPT_PARTIAL;
 	evidence->has_determinate_nixd =
 		is_program(root, "/usr/local/bin/determinate-nixd") ||

@@ -126,8 +126,10 @@ static const char *judge_store(const struct nix_evidence *evidence, struct chann
 static void judge_traces(const struct nix_evidence *evidence, struct channel *channel)
 {
 	if (evidence->is_interrupted)
-		channel_finding(channel, FINDING_NIX_INSTALL_INTERRUPTED, INSTALL_JOURNAL, NULL,
-				INSTALL_JOURNAL " is there");
+		channel_finding(
+			channel, FINDING_NIX_INSTALL_INTERRUPTED, INSTALL_JOURNAL, NULL,
+			"an installation has begun and not ended; its journal is %lld s old",
+			(long long)evidence->journal_age_s);
 	if (evidence->has_partial_receipt)
 		channel_finding(channel, FINDING_NIX_RECEIPT_PARTIAL, NIX_RECEIPT, NULL,
 				NIX_RECEIPT " does not say of every action that it was completed");
@@ -176,7 +178,7 @@ static void judge_builders(const struct nix_evidence *evidence, struct channel *
 	case NIX_BUILDERS_READY:
 		break;
 	}
-	if (!evidence->is_build_group_set)
+	if (!evidence->is_build_group_set && nix_conf_is_valid(&evidence->conf))
 		channel_finding(channel, FINDING_NIX_BUILD_GROUP_UNSET, "build-users-group", NULL,
 				"nothing in /etc/nix says build-users-group");
 }

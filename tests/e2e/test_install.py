@@ -124,7 +124,7 @@ def test_a_job_of_a_runner_with_sudo(lab, spinup):
         runner = RunnerFiles("runner")
         result = pod.exec(["spinup", "run", "--skip", "bazel"], runner=runner, env={"SPINUP_CONTRACT": CONTRACT})
         assert result.rc == 0, result.stdout + result.stderr
-        assert "installed Nix (determinate 3.0.0)" in result.stdout
+        assert "installed Nix 3.0.0 (determinate)" in result.stdout
         assert f"{PROFILE_BIN}\n" in result.files["GITHUB_PATH"]
         env = next_environment({**runner.environment(pod.hostname), "PATH": "/usr/bin:/bin"}, result.files)
         step = pod.exec(["nix-store", "--realise", lab.paths["hello"]], user="runner", env=env, timeout=20)
@@ -143,7 +143,8 @@ def test_without_rights_it_is_said_who_can(lab, spinup, place, word):
     no_new_privs = place.pop("no_new_privs", False)
     with thin(lab, lab.source("nix-2.26.3"), **place) as pod:
         report = install(pod, user="runner", rc=1, no_new_privs=no_new_privs)
-        assert "nix-absent" in ids(report, "error") and word in detail(report, "repair-needs-root")
+        assert ids(report, "error") == {"repair-needs-root", "nix-absent"} and word in detail(report, "repair-needs-root")
+        assert report["findings"][0]["id"] == "repair-needs-root" and report["findings"][0]["subject"] == "nix-absent"
         assert not pod.visit(_is_there, "/nix")
 
 
@@ -185,9 +186,11 @@ def test_a_bad_source_is_said_and_leaves_nothing(lab, spinup, fault):
     assert spinup
     with thin(lab, lab.source("nix-2.26.3", fault)) as pod:
         report = install(pod, rc=1)
-        assert ids(report, "error") == {"nix-absent"} or "nix-program-missing" in ids(report, "error")
-        assert ALONE[fault].lower() in detail(report, "nix-source-failed").lower()
-        assert pod.visit(_leftovers) == [] and pod.visit(_store) == []
+        assert ids(report, "error") == {"repair-failed", "nix-absent"}
+        assert report["findings"][0]["id"] == "repair-failed"  # the cause comes first
+        assert ALONE[fault].lower() in detail(report, "repair-failed").lower()
+        assert pod.visit(_leftovers) == [] and not pod.visit(_is_there, "/nix/store")
+        assert "nixbld" not in pod.read("/etc/group").popitem()[1]
         # And the next run, with a good source, installs.
         pod.place({CONTRACT: lab.contract(install=[lab.source("nix-2.26.3")])})
         install(pod)
@@ -200,7 +203,7 @@ def test_the_next_source_is_tried(lab, spinup):
     bad = lab.source("determinate-nix-3.0.0", "dl-404")
     with thin(lab, bad, lab.source("nix-2.26.3")) as pod:
         report = install(pod)
-        assert "nix-source-failed" in ids(report) and report["facts"]["nix"]["flavour"] == "upstream"
+        assert "404" in detail(report, "nix-source-failed") and report["facts"]["nix"]["flavour"] == "upstream"
         assert report["outcome"] == "degraded" and "lane-flavour-differs" in ids(report, "warning")
 
 
@@ -220,8 +223,8 @@ def test_another_digest_never_reaches_the_store(lab, spinup):
     source["files"]["x86_64-linux"]["sha256"] = "0" * 64
     with thin(lab, source) as pod:
         report = install(pod, rc=1)
-        assert "0" * 64 + " is pinned" in detail(report, "nix-source-failed")
-        assert pod.visit(_store) == []
+        assert "0" * 64 + " is pinned" in detail(report, "repair-failed")
+        assert not pod.visit(_is_there, "/nix/store")
 
 
 def test_no_source_for_this_machine(lab, spinup):
@@ -244,7 +247,7 @@ def test_over_https_and_a_proxy(lab, spinup):
     refusing = "http://user:hunter2@proxy-407.faults.svc.cluster.local:3128"
     with thin(lab, lab.source("nix-2.26.3")) as pod:
         report = install(pod, rc=1, env={"http_proxy": refusing})
-        assert "407" in detail(report, "nix-source-failed") and "hunter2" not in json.dumps(report)
+        assert "407" in detail(report, "repair-failed") and "hunter2" not in json.dumps(report)
 
 
 # ---- /nix is there already
@@ -282,12 +285,17 @@ def test_store_paths_are_held_against_their_hashes(lab, spinup):
     assert spinup
     archive = lab.archives["nix-2.26.3"]
     with thin(lab, lab.source("nix-2.26.3")) as pod:
-        install(pod, "--verify-store")
+        assert "nix-store-verified" in ids(install(pod, "--verify-store"))
+        assert "nix-store-verified" in ids(install(pod, "--verify-store"))
         damaged = f"{archive.nix_store_path}/bin/nix"
         pod.exec(["sh", "-ec", f"rm {PROFILE_BIN.rsplit('/', 1)[0]}; cp {damaged} /tmp/nix; echo >>/tmp/nix; mv /tmp/nix {damaged}; "
                   "rm -r /nix/var/nix/profiles/*"], user="root").check()
         assert pod.verify_store(archive.nix_store_path) != []
         install(pod)
+        assert_whole(pod, archive)
+        pod.exec(["sh", "-ec", f"cp {damaged} /tmp/nix; echo >>/tmp/nix; mv /tmp/nix {damaged}"], user="root").check()
+        report = install(pod, "--verify-store")
+        assert "1 of 5 store paths were damaged" in detail(report, "repaired")
         assert_whole(pod, archive)
 
 
@@ -323,7 +331,7 @@ def test_a_store_that_has_grown_is_kept(lab, spinup):
         install(pod)
         build(pod)
         result = pod.exec(["spinup", "install", "--uninstall"], user="root")
-        assert result.rc == 3 and "paths that spinup did not put there" in result.stderr
+        assert result.rc == 1 and "paths that spinup did not put there" in result.stderr
         assert_whole(pod, lab.archives["nix-2.26.3"])
         assert pod.exec(["spinup", "install", "--uninstall", "--force"], user="root").rc == 0
         assert not pod.visit(_is_there, "/nix")

@@ -64,7 +64,7 @@ def test_one_that_fails_is_passed_over(lab, spinup):
         assert states(pod) is None or states(pod) == {"Completed"}
     with thin(lab, lab.source(lab.installer("needs-useradd"))) as pod:
         report = install(pod, rc=1)
-        assert "groupadd" in detail(report, "nix-source-failed")
+        assert "groupadd" in detail(report, "repair-failed")
         pod.place({CONTRACT: lab.contract(install=[lab.source("nix-2.26.3")])})
         install(pod)
         # What it had brought without registering it is garbage, which Nix collects.
@@ -88,7 +88,7 @@ def test_another_digest_is_never_run(lab, spinup):
     source["files"]["x86_64-linux"]["sha256"] = "1" * 64
     with thin(lab, source) as pod:
         report = install(pod, rc=1)
-        assert "is pinned" in detail(report, "nix-source-failed")
+        assert "is pinned" in detail(report, "repair-failed")
         assert standins.calls(pod, "nix-installer") == []
 
 

@@ -199,6 +199,47 @@ def test_a_hostile_environment_gains_nothing(lab, spinup):
         assert pod.read("/root/trapped").popitem()[1] is None, result
 
 
+@pytest.mark.parametrize("surface", ["install", "exec"])
+def test_root_makes_the_machine_ready_for_others(lab, spinup, surface):
+    """Root's own job needs no daemon, but those whom an entrypoint prepares the pod for do."""
+    assert spinup
+    words = {"install": ["spinup", "install", "--label", "tinyland-nix", "--contract", CONTRACT],
+             "exec": ["spinup", "exec", "--install", "--label", "tinyland-nix", "--contract", CONTRACT, *ALONE, "--", "true"]}
+    for daemon in ("none", "stale", "frozen"):
+        with lab.pod(image="determinate", daemon=daemon) as pod:
+            pod.exec(words[surface], user="root").check()
+            assert run(pod, *ALONE)["facts"]["nix"]["state"] == "daemon", daemon
+
+
+def test_a_hook_links_nix_by_sudo(lab, spinup):
+    """What a hook may not write to GITHUB_PATH reaches the steps by links, which root makes."""
+    assert spinup
+    with thin(lab, lab.source("nix-2.26.3"), sudo=True) as pod:
+        runner = RunnerFiles("runner")
+        result = pod.exec(["spinup", "hook", "started", *ALONE], runner=runner, env={"SPINUP_CONTRACT": CONTRACT},
+                          timeout=30)
+        assert result.rc == 0 and "nix-not-linked" not in result.stdout.replace("cured", ""), result.stdout
+        assert pod.exec(["nix-store", "--version"]).stdout.strip().endswith("2.26.3")
+        assert pod.exec(["spinup", "install", "--uninstall"], user="root").rc == 0
+        assert pod.exec(["sh", "-c", "ls /usr/local/bin | grep nix"]).stdout == ""
+
+
+def test_no_repair_changes_nothing(lab, spinup):
+    assert spinup
+    with thin(lab, lab.source("nix-2.26.3"), sudo=True) as pod:
+        report = run(pod, *ALONE, "--no-repair", rc=1)
+        assert ids(report, "error") == {"nix-absent"} and not pod.visit(_is_there, "/nix")
+
+
+def test_the_group_that_the_configuration_names_is_made(lab, spinup):
+    assert spinup
+    conf = CONF + "build-users-group = builders\n"
+    with lab.pod(image="nix", sudo=True, daemon="none", files={"/etc/nix/nix.conf": conf}) as pod:
+        report = run(pod, *ALONE)
+        assert "nix-build-group-missing" in mended(report) and not ids(report, "error")
+        assert "builders:x:" in pod.read("/etc/group").popitem()[1]
+
+
 # ---- more than one at a time, and whom the daemon outlives
 
 def test_two_at_once_start_one_daemon(lab, spinup):

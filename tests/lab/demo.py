@@ -10,6 +10,8 @@ from places import LabError
 from runner_files import RunnerFiles, next_environment, parse
 
 WIDTH = 100
+BUILD = """derivation { name = "built"; system = "x86_64-linux"; builder = "/bin/bash"; PATH = "/usr/bin";
+  args = [ "-c" "echo built by user $(id -u) >$out; exit 0" ]; }"""
 
 
 def title(number, text):
@@ -79,6 +81,25 @@ def wrong_toolchain(lab, inputs):
     return result.rc
 
 
+def installed(lab, inputs):
+    """Scene 7: an image without Nix; the job installs it by sudo, and its next step builds."""
+    title(7, "an image that has no Nix, nor curl, xz or zstd: installed from a pinned archive, then used")
+    settings = {path: "sandbox = false\nsubstituters =\n" for path in ("/etc/nix/nix.conf", "/etc/nix/nix.custom.conf")}
+    source = lab.source("determinate-nix-3.0.0", "dl-404", "downloads.nix-cache.svc.cluster.local")
+    with lab.pod(image="thin", sudo=True, contract=lab.contract(install=[source]), files=settings) as pod:
+        runner = RunnerFiles("runner")
+        result = pod.exec(["spinup", "run"], user="runner", runner=runner, env=inputs)
+        show(result.stderr + result.stdout)
+        print(f"\n(exit status {result.rc}, {result.elapsed * 1000:.0f} ms)\n")
+        environment = next_environment({**runner.environment(pod.hostname), "PATH": "/usr/bin:/bin"}, result.files)
+        print(f"$ nix-build -E '{BUILD}'")
+        built = pod.exec(["nix-build", "--no-out-link", "-E", BUILD], user="runner", env=environment)
+        show(built.stdout + built.stderr)
+        print(f"$ cat {built.stdout.strip()}")
+        show(pod.read(built.stdout.strip()).popitem()[1] or "")
+    return result.rc or built.rc
+
+
 def main():
     """All scenes; the exit status is 0 where each ended as it should."""
     try:
@@ -92,10 +113,11 @@ def main():
             fetched = next_step(pod, environment, lab.paths["hello"])
             dead_caches(lab, inputs)
             refused = wrong_toolchain(lab, inputs)
+            missing = installed(lab, inputs)
     except LabError as failure:
         print(f"demo: {failure}", file=sys.stderr)
         return 1
-    return 0 if fetched == 0 and refused == 1 else 1
+    return 0 if fetched == 0 and refused == 1 and missing == 0 else 1
 
 
 if __name__ == "__main__":
