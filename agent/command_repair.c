@@ -2,6 +2,7 @@
 /* spinup repair ID…: the one entry by which spinup becomes root. It believes nothing of the caller's but
  * a closed list of words: no variable, no home, no workspace, and no contract that somebody else than
  * root could have written. */
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -17,6 +18,7 @@
 #include "agent/record.h"
 #include "agent/repair.h"
 #include "agent/run.h"
+#include "agent/strbuf.h"
 #include "agent/trusted_path.h"
 
 #define ALARM_SLACK_S 5u
@@ -40,11 +42,13 @@ static int ask(const struct options *options, bool *ret_asked, struct error *err
 static int read_contract(struct contract *ret, const struct root *root, const char *path,
 			 struct error *error)
 {
-	if (path && trusted_path_check(root, path, 0, error) < 0) {
+	CLEANUP_STRBUF struct strbuf resolved = STRBUF_INIT(PATH_MAX);
+
+	if (path && trusted_path_resolve(root, path, &resolved, error) < 0) {
 		error->code = ERROR_USAGE;
 		return error_prefix(error, "--contract: nothing was changed");
 	}
-	return contract_read(ret, root, path, error);
+	return contract_read(ret, root, path ? resolved.data : NULL, error);
 }
 
 static void mend(const struct options *options, const struct context *context,

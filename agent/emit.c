@@ -255,7 +255,8 @@ static int write_page(const struct result *result, struct error *error)
 	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(TEXT_MAX_BYTES);
 	struct page_style style = page_style_for(STDOUT_FILENO);
 
-	style.is_complete = !(result->command->bit & (COMMAND_RUN | COMMAND_HOOK | COMMAND_INSTALL));
+	style.is_complete =
+		!(result->command->bit & (COMMAND_RUN | COMMAND_HOOK | COMMAND_INSTALL));
 	page_print(result, &style, &out);
 	return print_to(stdout, &out, error);
 }

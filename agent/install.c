@@ -31,7 +31,6 @@
 #include "agent/record.h"
 #include "agent/root.h"
 #include "agent/run.h"
-#include "agent/spawn.h"
 #include "agent/strbuf.h"
 #include "agent/talk.h"
 #include "agent/text.h"
@@ -39,17 +38,8 @@
 #include "agent/unpack.h"
 
 #define DEFAULT_NIX "/nix/var/nix/profiles/default/bin/nix"
-#define SAID_MAX_BYTES 65536u
-#define QUOTED_MAX_BYTES 500u
 #define REASONS_MAX_BYTES 900u
-#define PATH_FOR_PROGRAMS "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-unsigned int install_left_ms(const struct installation *installation)
-{
-	int64_t left_ms = (installation->end_us - run_clock_us()) / 1000;
-
-	return left_ms < 1 ? 1 : left_ms > INT_MAX ? INT_MAX : (unsigned int)left_ms;
-}
+#define MIN_SHARE_US 10000000
 
 bool install_is_whole(const struct context *context)
 {
@@ -61,74 +51,19 @@ bool install_is_whole(const struct context *context)
 	       root_stat(&context->root, program.data, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* ---- programs */
-
-/* The last words of a program, which mostly say why it failed. */
-static const char *end_of(const struct strbuf *said)
-{
-	return said->length > QUOTED_MAX_BYTES ? said->data + said->length - QUOTED_MAX_BYTES
-					       : said->data;
-}
-
-static int judge_run(const struct spawn_result *result, const char *program,
-		     const struct strbuf *said, struct error *error)
-{
-	CLEANUP_FREE char *words = text_cleaned(end_of(said), QUOTED_MAX_BYTES);
-	const char *name = strrchr(program, '/') + 1;
-
-	switch (result->end) {
-	case SPAWN_EXITED:
-		if (result->status == 0)
-			return 0;
-		return error_set(error, ERROR_AGENT, "%s ended with status %d: %s", name,
-				 result->status, words);
-	case SPAWN_KILLED:
-		return error_set(error, ERROR_AGENT, "%s was ended by signal %d: %s", name,
-				 result->status, words);
-	case SPAWN_TIMEOUT:
-		return error_set(error, ERROR_AGENT, "%s did not end in time: %s", name, words);
-	case SPAWN_NOT_STARTED:
-		break;
-	}
-	return error_set(error, ERROR_AGENT, "%s cannot be run: %s", name,
-			 strerror(result->status));
-}
-
-int install_run(const struct installation *installation, const char *const *arguments, int input,
-		struct error *error)
-{
-	/* Determinate's installer knows the variables; nix has none of its own here. */
-	static const char *const environment[] = {PATH_FOR_PROGRAMS,
-						  "HOME=/root",
-						  "USER=root",
-						  "DETSYS_IDS_TELEMETRY=disabled",
-						  "NIX_INSTALLER_NO_CONFIRM=true",
-						  NULL};
-	const struct spawn_request request = {
-		.path = arguments[0],
-		/* execve(2) takes them without const, and changes nothing. */
-		.arguments = (char *const *)arguments,
-		.environment = (char *const *)environment,
-		.timeout_ms = install_left_ms(installation),
-		.input = input,
-	};
-	CLEANUP_STRBUF struct strbuf said = STRBUF_INIT(SAID_MAX_BYTES);
-	struct spawn_result result;
-
-	spawn_read(&installation->context->root, &request, &result, &said);
-	return judge_run(&result, arguments[0], &said, error);
-}
-
 /* ---- one source */
 
-/* What a failed or killed installer of Determinate's leaves: its next run would believe the one, and
- * trip over the other. */
-static int clear_leftovers(struct installation *installation, struct error *error)
+/* What an installer of Determinate's would trip over or believe: the traces of a run before. A receipt
+ * may be the only thing by which its owner can take that back, so it is kept where root alone reads it. */
+static int clear_the_way(struct installation *installation, struct error *error)
 {
-	if (unlinkat(installation->state.nix, strrchr(NIX_RECEIPT, '/') + 1, 0) < 0 &&
+	struct install_state *state = &installation->state;
+
+	if (renameat(state->nix, strrchr(NIX_RECEIPT, '/') + 1, state->directory.fd,
+		     "receipt.json.old") < 0 &&
 	    errno != ENOENT)
 		return error_set(error, ERROR_AGENT, NIX_RECEIPT ": %s", strerror(errno));
-	return tree_remove(installation->state.nix, "temp-install-dir", error);
+	return tree_remove(state->nix, "temp-install-dir", error);
 }
 
 /* Users and directories; an installer makes its own. */
@@ -151,8 +86,7 @@ static int place(struct installation *installation, const struct install_source 
 		 struct error *error)
 {
 	installation->is_begun = true;
-	if (install_journal_write(&installation->state, INSTALL_STAGE_STORE, error) < 0 ||
-	    clear_leftovers(installation, error) < 0)
+	if (install_journal_write(&installation->state, INSTALL_STAGE_STORE, error) < 0)
 		return -1;
 	switch (source->kind) {
 	case INSTALL_ARCHIVE:
@@ -160,9 +94,11 @@ static int place(struct installation *installation, const struct install_source 
 			return -1;
 		return install_archive_place(installation, source, error);
 	case INSTALL_INSTALLER:
+		if (clear_the_way(installation, error) < 0)
+			return -1;
 		if (install_installer_run(installation, source, error) == 0)
 			return 0;
-		(void)clear_leftovers(installation, NULL);
+		(void)clear_the_way(installation, NULL);
 		return -1;
 	}
 	return -1;
@@ -243,11 +179,38 @@ static int install_from(struct installation *installation, const struct install_
 	return -1;
 }
 
+static size_t count_sources(const struct contract *contract)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < contract->install_count; i++)
+		count += install_source_file(&contract->install[i], INSTALL_SYSTEM) != NULL;
+	return count;
+}
+
+/* A source that crawls must not eat the time of the LEFT that come after it: each has its share. */
+static int install_within(struct installation *installation, const struct install_source *source,
+			  size_t left, struct strbuf *said, struct error *error)
+{
+	int64_t end_us = installation->end_us, now_us = run_clock_us();
+	int64_t share_us = (end_us - now_us) / (int64_t)left;
+	int status;
+
+	if (share_us < MIN_SHARE_US)
+		share_us = MIN_SHARE_US;
+	if (now_us + share_us < end_us)
+		installation->end_us = now_us + share_us;
+	status = install_from(installation, source, said, error);
+	installation->end_us = end_us;
+	return status;
+}
+
 /* Returns whether one of the contract's sources worked; REASONS gets why the others did not. */
 static bool try_sources(struct installation *installation, struct strbuf *said,
 			struct strbuf *reasons)
 {
 	const struct contract *contract = installation->contract;
+	size_t left = count_sources(contract);
 
 	for (size_t i = 0; i < contract->install_count; i++) {
 		const struct install_source *source = &contract->install[i];
@@ -256,7 +219,7 @@ static bool try_sources(struct installation *installation, struct strbuf *said,
 		if (!install_source_file(source, INSTALL_SYSTEM))
 			continue;
 		strbuf_clear(said);
-		if (install_from(installation, source, said, &error) == 0) {
+		if (install_within(installation, source, left--, said, &error) == 0) {
 			if (source->is_unverified)
 				channel_finding(
 					installation->channel, FINDING_NIX_SOURCE_UNVERIFIED,
@@ -275,6 +238,33 @@ static bool try_sources(struct installation *installation, struct strbuf *said,
 }
 
 /* ---- the whole */
+
+/* Store paths come to their place by rename, which leads to no other mount: tried before anything is
+ * fetched. */
+static int try_rename(struct installation *installation, struct error *error)
+{
+	static const char name[] = ".spinup-rename";
+	int state = installation->state.directory.fd;
+	CLEANUP_CLOSE int store = openat(installation->state.nix, "store",
+					 O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int reason = 0;
+
+	if (store < 0)
+		return 0; /* it will be made there */
+	(void)unlinkat(store, name, AT_REMOVEDIR);
+	if ((mkdirat(state, name, 0700) < 0 && errno != EEXIST) ||
+	    renameat(state, name, store, name) < 0)
+		reason = errno;
+	(void)unlinkat(store, name, AT_REMOVEDIR);
+	(void)unlinkat(state, name, AT_REMOVEDIR);
+	if (reason == EXDEV)
+		return error_set(error, ERROR_AGENT,
+				 NIX_STORE_DIRECTORY
+				 " is a mount of its own: whoever runs the pool "
+				 "mounts the volume at /nix instead");
+	return reason ? error_set(error, ERROR_AGENT, NIX_STORE_DIRECTORY ": %s", strerror(reason))
+		      : 0;
+}
 
 /* A store that outlives the pod must outlive a crash of its node as well; memory and a pod's own layer
  * do neither. */
@@ -304,7 +294,8 @@ static int install_all(struct installation *installation, struct strbuf *said, s
 {
 	CLEANUP_STRBUF struct strbuf reasons = STRBUF_INIT(REASONS_MAX_BYTES);
 
-	if (manifest_read(&installation->manifest, &installation->state.directory, error) < 0)
+	if (manifest_read(&installation->manifest, &installation->state.directory, error) < 0 ||
+	    try_rename(installation, error) < 0)
 		return -1;
 	if (!try_sources(installation, said, &reasons)) {
 		(void)install_staging_remove(&installation->state, NULL);

@@ -17,6 +17,7 @@
 #include "agent/install.h"
 #include "agent/install_profile.h"
 #include "agent/install_program.h"
+#include "agent/install_run.h"
 #include "agent/install_source.h"
 #include "agent/install_store.h"
 #include "agent/install_verify.h"

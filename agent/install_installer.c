@@ -2,6 +2,7 @@
 /* Determinate's own installer. Its habits are known: it leaves /nix's mode alone, believes a receipt,
  * writes one when it fails too, and starts no daemon without an init system. */
 #include "agent/install_installer.h"
+#include "agent/install_run.h"
 
 #include <errno.h>
 #include <fcntl.h>

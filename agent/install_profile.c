@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Zlib */
 /* The default profile. */
 #include "agent/install_profile.h"
+#include "agent/install_run.h"
 
 #include <dirent.h>
 #include <errno.h>

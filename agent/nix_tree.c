@@ -103,14 +103,17 @@ int nix_tree_open(int nix, const char *path, struct error *error)
 static int make_directory(int nix, const char *path, struct error *error)
 {
 	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
 	CLEANUP_FREE char *parent_path = mem_strndup(path, slash ? (size_t)(slash - path) : 0);
 	CLEANUP_CLOSE int parent = nix_tree_open(nix, parent_path, error);
+	CLEANUP_CLOSE int made = -1;
 
 	if (parent < 0)
 		return -1;
-	if (mkdirat(parent, slash ? slash + 1 : path, MODE) < 0 && errno != EEXIST)
+	if (mkdirat(parent, name, MODE) < 0 && errno != EEXIST)
 		return fail(error, path);
-	return 0;
+	made = open_step(parent, name, path, error);
+	return made < 0 ? -1 : 0;
 }
 
 /* The store's mode and group are Nix's own; it sets them anew at each start. */

@@ -32,6 +32,7 @@ struct attempt {
 	const struct plan *plan;
 	bool is_asked[REPAIR_MAX_ROWS];
 	bool was_tried[REPAIR_MAX_ROWS];
+	int64_t end_us; /* of all rounds together */
 };
 
 /* ---- what there is to mend */
@@ -238,10 +239,11 @@ static bool try_asked(struct attempt *attempt)
 	struct findings *findings = &attempt->run->findings;
 	CLEANUP_FREE char *names = asked_names(attempt);
 	struct error error = {0};
+	const struct repair_wish wish = {attempt->is_asked, attempt->end_us};
 	enum repair_call_end end;
 
 	foresee_cache(attempt);
-	end = repair_call(attempt->job, attempt->is_asked, findings, &error);
+	end = repair_call(attempt->job, &wish, findings, &error);
 	if (end == REPAIR_CALL_NO_RIGHTS) {
 		report_rights(attempt, names, &error);
 		return false;
@@ -254,7 +256,12 @@ static bool try_asked(struct attempt *attempt)
 
 void repair_all(struct run *run, const struct job *job, const struct plan *plan)
 {
-	struct attempt attempt = {.run = run, .job = job, .plan = plan};
+	struct attempt attempt = {
+		.run = run,
+		.job = job,
+		.plan = plan,
+		.end_us = run_clock_us() + job->options->install_deadline_ms * INT64_C(1000),
+	};
 
 	if (job->context.root.is_confined || job->options->is_repair_off)
 		return;

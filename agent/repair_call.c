@@ -37,6 +37,8 @@ struct call {
 	int frames, words;     /* where it speaks; -1 when it has ended */
 	struct strbuf line;    /* of its words, the one that has not ended */
 	struct strbuf strange; /* words that are not ours: sudo's */
+	struct strbuf last;    /* the last of ours: where it complains, this is it */
+	int64_t end_us;        /* run_clock_us() when its time is over */
 };
 
 /* ---- the child */
@@ -48,7 +50,7 @@ static _Noreturn void be_mender(const struct call *call)
 		.context = &call->job->context,
 		.contract = &call->job->contract,
 		.channel = &channel,
-		.end_us = run_clock_us() + call->job->options->install_deadline_ms * INT64_C(1000),
+		.end_us = call->end_us,
 		.is_store_verified = call->job->options->is_store_verified,
 	};
 
@@ -103,11 +105,14 @@ static void end_line(struct call *call)
 {
 	static const char own[] = "spinup: ";
 
-	if (strncmp(call->line.data, own, strlen(own)) == 0)
+	if (strncmp(call->line.data, own, strlen(own)) == 0) {
 		talk("%s", call->line.data + strlen(own));
-	else if (call->line.length)
+		strbuf_clear(&call->last);
+		strbuf_puts(&call->last, call->line.data + strlen(own));
+	} else if (call->line.length) {
 		strbuf_printf(&call->strange, "%s%s", call->strange.length ? "; " : "",
 			      call->line.data);
+	}
 	strbuf_clear(&call->line);
 }
 
@@ -143,8 +148,7 @@ static bool hear(struct call *call, int *fd)
 /* Returns false, with ERROR, when it broke off or the time was over. */
 static bool follow(struct call *call, struct error *error)
 {
-	int64_t end_us = run_clock_us() +
-			 (call->job->options->install_deadline_ms + GRACE_MS) * INT64_C(1000);
+	int64_t end_us = call->end_us + GRACE_MS * INT64_C(1000);
 
 	while (call->frames >= 0 || call->words >= 0) {
 		struct pollfd ready[] = {{.fd = call->frames, .events = POLLIN},
@@ -193,7 +197,8 @@ static enum repair_call_end judge(const struct call *call, bool is_sudo, struct 
 				WTERMSIG(status), call->decoder.phase);
 	else
 		(void)error_set(error, ERROR_AGENT, "it ended with status %d: %s",
-				WEXITSTATUS(status), call->strange.data);
+				WEXITSTATUS(status),
+				call->strange.length ? call->strange.data : call->last.data);
 	return REPAIR_CALL_FAILED;
 }
 
@@ -217,16 +222,18 @@ static enum repair_call_end run_call(struct call *call, char *const *sudo, struc
 	return end;
 }
 
-enum repair_call_end repair_call(const struct job *job, const bool *is_asked,
+enum repair_call_end repair_call(const struct job *job, const struct repair_wish *wish,
 				 struct findings *findings, struct error *error)
 {
 	struct call call = {
 		.job = job,
-		.is_asked = is_asked,
+		.is_asked = wish->is_asked,
+		.end_us = wish->end_us,
 		.frames = -1,
 		.words = -1,
 		.line = STRBUF_INIT(MAX_LINE_BYTES),
 		.strange = STRBUF_INIT(MAX_LINE_BYTES),
+		.last = STRBUF_INIT(MAX_LINE_BYTES),
 	};
 	CLEANUP(repair_sudo_release) struct repair_sudo sudo = {0};
 	enum repair_call_end end;
@@ -240,12 +247,13 @@ enum repair_call_end repair_call(const struct job *job, const bool *is_asked,
 		return REPAIR_CALL_NO_RIGHTS;
 	}
 	if (job->context.privilege == PRIVILEGE_SUDO &&
-	    repair_sudo_prepare(&sudo, job, is_asked, error) < 0)
+	    repair_sudo_prepare(&sudo, job, wish, error) < 0)
 		return REPAIR_CALL_FAILED;
 	record_decoder_init(&call.decoder, "spinup", -1, &call.facts, findings);
 	end = run_call(&call, sudo.arguments.items, error);
 	facts_release(&call.facts);
 	strbuf_release(&call.line);
 	strbuf_release(&call.strange);
+	strbuf_release(&call.last);
 	return end;
 }

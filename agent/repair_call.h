@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct error;
 struct findings;
@@ -14,7 +15,12 @@ enum repair_call_end {
 	REPAIR_CALL_FAILED,    /* it could not be started, broke off, or took too long: see ERROR */
 };
 
-/* Has the rows that IS_ASKED[index of the table] names tried, and waits for the end. What it says on
- * stderr goes to stderr, cleaned, line by line. */
-enum repair_call_end repair_call(const struct job *job, const bool *is_asked,
+struct repair_wish {
+	const bool *is_asked; /* by the index of the table's row */
+	int64_t end_us; /* run_clock_us() when time is over; the same for every call of a run */
+};
+
+/* Has the rows tried, and waits for the end. What it says on stderr goes to stderr, cleaned, line by
+ * line. */
+enum repair_call_end repair_call(const struct job *job, const struct repair_wish *wish,
 				 struct findings *findings, struct error *error);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/cleanup.h"
@@ -19,6 +20,7 @@
 #include "agent/nix_tree.h"
 #include "agent/record.h"
 #include "agent/repair.h"
+#include "agent/root.h"
 
 #define DEFAULT_BIN "/nix/var/nix/profiles/default/bin"
 
@@ -59,8 +61,14 @@ static int open_state(struct installation *installation, struct error *error)
 
 enum repair_end repair_nix_directory(struct mending *mending, struct error *error)
 {
-	CLEANUP_CLOSE int nix = nix_tree_mend(&mending->context->root, error);
+	struct stat status;
+	CLEANUP_CLOSE int nix = -1;
 
+	/* The finding may be about the root directory, which is nobody's to change here. */
+	if (root_lstat(&mending->context->root, "/nix", &status) == 0 && status.st_uid == 0 &&
+	    (status.st_mode & 07777) == 0755)
+		return REPAIR_NOT_OURS;
+	nix = nix_tree_mend(&mending->context->root, error);
 	return end_of(nix);
 }
 
@@ -94,7 +102,9 @@ static int add_to_conf(struct mending *mending, unsigned int parts, struct error
 
 enum repair_end repair_nix_conf(struct mending *mending, struct error *error)
 {
-	return end_of(add_to_conf(mending, DAEMON_CONF_BUILDERS, error));
+	int changed = add_to_conf(mending, DAEMON_CONF_BUILDERS, error);
+
+	return changed == 0 ? REPAIR_NOT_OURS : end_of(changed);
 }
 
 /* A daemon that is spinup's own reads it at once; another is its administrator's to restart, so that
@@ -152,8 +162,11 @@ static int mend_profile(struct mending *mending, struct error *error)
 /* The store may be gone with the profile's target: then it is installed. */
 enum repair_end repair_nix_profile(struct mending *mending, struct error *error)
 {
-	int mended = mend_profile(mending, error);
+	int mended;
 
+	if (install_is_whole(mending->context))
+		return REPAIR_NOT_OURS;
+	mended = mend_profile(mending, error);
 	if (mended < 0)
 		return REPAIR_IN_VAIN;
 	return mended > 0 ? REPAIR_DONE : repair_nix_absent(mending, error);

@@ -16,6 +16,8 @@
 #include "agent/job.h"
 #include "agent/mem.h"
 #include "agent/repair.h"
+#include "agent/repair_call.h"
+#include "agent/run.h"
 #include "agent/trusted_path.h"
 
 #define SELF "/proc/self/exe"
@@ -106,11 +108,12 @@ static int add_self(struct repair_sudo *sudo, const struct context *context, str
 	return 0;
 }
 
-int repair_sudo_prepare(struct repair_sudo *ret, const struct job *job, const bool *is_asked,
-			struct error *error)
+int repair_sudo_prepare(struct repair_sudo *ret, const struct job *job,
+			const struct repair_wish *wish, struct error *error)
 {
 	const struct options *options = job->options;
-	CLEANUP_FREE char *seconds = mem_format("%u", options->install_deadline_ms / 1000);
+	int64_t left_s = (wish->end_us - run_clock_us()) / 1000000;
+	CLEANUP_FREE char *seconds = mem_format("%d", left_s < 1 ? 1 : (int)left_s);
 
 	*ret = (struct repair_sudo){.directory = {.fd = -1}};
 	words_add(&ret->arguments, find_sudo(&job->context.root));
@@ -128,7 +131,7 @@ int repair_sudo_prepare(struct repair_sudo *ret, const struct job *job, const bo
 	if (options->is_store_verified)
 		words_add(&ret->arguments, "--verify-store");
 	for (size_t i = 0; i < repair_count(); i++)
-		if (is_asked[i])
+		if (wish->is_asked[i])
 			words_add(&ret->arguments, finding_kind(repair_table[i].cures)->id);
 	words_end(&ret->arguments);
 	return 0;

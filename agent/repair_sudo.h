@@ -9,6 +9,7 @@
 
 struct error;
 struct job;
+struct repair_wish;
 
 struct repair_sudo {
 	struct words arguments; /* sudo's path first; ends with NULL */
@@ -19,6 +20,6 @@ struct repair_sudo {
 /* Names this program by its own path where root alone can change that, else by a copy in our private
  * directory, held against the running program. Returns 0, or -1 with ERROR; repair_sudo_release is owed
  * in both cases. */
-int repair_sudo_prepare(struct repair_sudo *ret, const struct job *job, const bool *is_asked,
-			struct error *error);
+int repair_sudo_prepare(struct repair_sudo *ret, const struct job *job,
+			const struct repair_wish *wish, struct error *error);
 void repair_sudo_release(struct repair_sudo *sudo);

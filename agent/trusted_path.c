@@ -11,16 +11,19 @@
 #include "agent/error.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
+#include "agent/text.h"
 
 struct visit {
 	uid_t owner;
+	bool is_strict;
 	struct error *error;
 };
 
-static bool is_closed(const struct stat *status)
+static bool is_closed(const struct stat *status, bool is_strict)
 {
-	return S_ISLNK(status->st_mode) || !(status->st_mode & (S_IWGRP | S_IWOTH)) ||
-	       (S_ISDIR(status->st_mode) && (status->st_mode & S_ISVTX));
+	if (S_ISLNK(status->st_mode) || !(status->st_mode & (S_IWGRP | S_IWOTH)))
+		return true;
+	return !is_strict && S_ISDIR(status->st_mode) && (status->st_mode & S_ISVTX);
 }
 
 /* EPERM tells the end of the walk from a file that is missing. */
@@ -34,7 +37,7 @@ static int look_at(const char *path, const struct stat *status, void *data)
 			"%.300s belongs to user %u, who could replace it: it must belong to "
 			"root (chown root)",
 			path, (unsigned int)status->st_uid);
-	else if (!is_closed(status))
+	else if (!is_closed(status, visit->is_strict))
 		(void)error_set(visit->error, ERROR_AGENT,
 				"%.300s has mode %04o, so that others can change it: it must be "
 				"writable for root alone (chmod go-w)",
@@ -45,15 +48,45 @@ static int look_at(const char *path, const struct stat *status, void *data)
 	return -1;
 }
 
-int trusted_path_check(const struct root *root, const char *path, uid_t owner, struct error *error)
+static int check(const struct root *root, const char *path, struct visit *visit, struct strbuf *ret)
 {
-	CLEANUP_STRBUF struct strbuf resolved = STRBUF_INIT(PATH_MAX);
 	struct error found = {0};
-	struct visit visit = {.owner = owner, .error = &found};
+	struct error *error = visit->error;
 
-	if (root_walk(root, path, look_at, &visit, &resolved) == 0)
+	visit->error = &found;
+	if (root_walk(root, path, look_at, visit, ret) == 0)
 		return 0;
 	if (found.code != ERROR_NONE)
 		return error_set(error, found.code, "%s", found.message);
 	return error_set(error, ERROR_AGENT, "%.300s: %s", path, strerror(errno));
+}
+
+int trusted_path_check(const struct root *root, const char *path, uid_t owner, struct error *error)
+{
+	CLEANUP_STRBUF struct strbuf resolved = STRBUF_INIT(PATH_MAX);
+	struct visit visit = {.owner = owner, .error = error};
+
+	return check(root, path, &visit, &resolved);
+}
+
+int trusted_path_resolve(const struct root *root, const char *path, struct strbuf *ret,
+			 struct error *error)
+{
+	struct visit visit = {.is_strict = true, .error = error};
+	struct stat status;
+
+	if (check(root, path, &visit, ret) < 0)
+		return -1;
+	if (text_starts_with(ret->data, "/nix/") || text_starts_with(ret->data, "/proc/"))
+		return error_set(
+			error, ERROR_AGENT,
+			"%.300s lies where others can add files: it must not lie below /nix "
+			"or /proc",
+			ret->data);
+	if (root_lstat(root, ret->data, &status) < 0 || !S_ISREG(status.st_mode) ||
+	    (status.st_mode & 0444) != 0444)
+		return error_set(error, ERROR_AGENT,
+				 "%.300s is no file that everybody may read (chmod 0644)",
+				 ret->data);
+	return 0;
 }

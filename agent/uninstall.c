@@ -15,6 +15,7 @@
 #include "agent/install_builders.h"
 #include "agent/install_installer.h"
 #include "agent/install_program.h"
+#include "agent/install_run.h"
 #include "agent/install_store.h"
 #include "agent/mem.h"
 #include "agent/narinfo.h"

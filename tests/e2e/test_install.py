@@ -231,7 +231,7 @@ def test_no_source_for_this_machine(lab, spinup):
     assert spinup
     with thin(lab) as pod:
         report = install(pod, rc=1)
-        assert "names no source of Nix" in detail(report, "repair-failed")
+        assert "names no source of it for" in detail(report, "repair-failed")
 
 
 def test_over_https_and_a_proxy(lab, spinup):
@@ -297,6 +297,35 @@ def test_store_paths_are_held_against_their_hashes(lab, spinup):
         report = install(pod, "--verify-store")
         assert "1 of 5 store paths were damaged" in detail(report, "repaired")
         assert_whole(pod, archive)
+
+
+def test_a_store_on_a_mount_of_its_own(lab, spinup):
+    """Renames lead to no other mount: said before anything is fetched."""
+    assert spinup
+    archive = lab.archives["nix-2.26.3"]
+    before = len(lab.fetches(archive.path.name))
+    with thin(lab, lab.source("nix-2.26.3"), tmpfs=["/nix/store:0755:0:0"]) as pod:
+        report = install(pod, rc=1)
+        assert "mounts the volume at /nix instead" in detail(report, "repair-failed")
+        assert pod.visit(_leftovers) == [] and len(lab.fetches(archive.path.name)) == before
+
+
+def test_a_receipt_of_others_is_kept(lab, spinup):
+    """It may be the only thing by which its owner can take that installation back."""
+    assert spinup
+    receipt = '{"actions": [{"action": {}, "state": "Completed"}]}'
+    with thin(lab, lab.source("nix-2.26.3", "dl-404"), files={"/nix/receipt.json": receipt}) as pod:
+        install(pod, rc=1)
+        assert pod.read("/nix/receipt.json").popitem()[1] == receipt
+
+
+def test_a_source_that_crawls_has_its_share(lab, spinup):
+    """The next one gets the rest of the time."""
+    assert spinup
+    slow = lab.source("determinate-nix-3.0.0", "dl-drip")
+    with thin(lab, slow, lab.source("nix-2.26.3")) as pod:
+        report = install(pod, "--install-deadline", "22", timeout=60)
+        assert report["facts"]["nix"]["version"] == "2.26.3" and "determinate" in detail(report, "nix-source-failed")
 
 
 # ---- taken back

@@ -30,7 +30,7 @@ STATES = {
     "a member that is none": (
         {"files": {"/etc/group": NOBODY + "nixbld:x:30000:nixbld1,ghost\n"}}, "nix-build-user-missing", "build user"),
     "no build-users-group": (
-        {"daemon": "none", "files": {"/etc/nix/nix.conf": CONF}}, "nix-build-group-unset", "set build-users-group"),
+        {"daemon": "none", "files": {"/etc/nix/nix.conf": CONF, "/etc/nix/nix.custom.conf": None}}, "nix-build-group-unset", "set build-users-group"),
     "a dangling profile": ({"daemon": "none", "files": LONELY}, "nix-profile-dangling", "newest generation"),
     "a receipt of a failure": ({"files": {"/nix/receipt.json": PARTIAL}}, "nix-receipt-partial", "removed the receipt"),
     "a closed socket folder": (
@@ -173,6 +173,35 @@ def _is_there(path):
     return os.path.lexists(path)
 
 
+@pytest.mark.parametrize("path", ["/nix/store/00000000000000000000000000000000-contract.json", "/tmp/contract.json",
+                                  "/opt/lab/secret.json", "/opt/lab/link.json", "/proc/self/fd/0"])
+def test_a_contract_that_others_could_have_made_is_refused(lab, spinup, path):
+    """Anybody may add a file of root's to a Nix store, or open one in a mount namespace of his own."""
+    assert spinup
+    evil = lab.contract(install=[lab.source("nix-2.8.0")])
+    files = {"/nix/store/00000000000000000000000000000000-contract.json": File(evil, 0o444), "/tmp/contract.json": evil,
+             "/opt/lab/secret.json": File(evil, 0o600), "/home/runner/contract.json": File(evil, owner="runner"),
+             "/opt/lab/link.json": Link("/home/runner/contract.json")}
+    with lab.pod(image="thin", sudo=True, files=files) as pod:
+        pod.exec(["chmod", "1775", "/nix/store"], user="root").check()
+        result = pod.exec(["sudo", "-n", "spinup", "repair", "--contract", path, "nix-absent"], stdin="x")
+        assert result.rc == 2 and "nothing was changed" in result.stderr, result.stderr
+        result = pod.exec(["sudo", "-n", "SPINUP_CONTRACT=/home/runner/contract.json", "spinup", "repair", "nix-absent"])
+        assert "2.8.0" not in result.stderr and not pod.visit(_is_there, "/nix/var/nix/profiles/default")
+
+
+def test_a_repair_looks_again(lab, spinup):
+    """What the caller says was found is no reason to change what is well: a profile that was rolled back stays so."""
+    assert spinup
+    with lab.pod(image="determinate", sudo=True) as pod:
+        pod.exec(["sh", "-ec", "cd /nix/var/nix/profiles; ln -s $(readlink default-1-link) default-2-link"],
+                 user="root").check()
+        for id_ in ("nix-profile-dangling", "nix-build-group-missing", "nix-dir-world-writable", "nix-receipt-partial"):
+            result = pod.exec(["sudo", "-n", "spinup", "repair", "--contract", CONTRACT, id_])
+            assert result.rc == 0 and "repaired" not in result.stdout, id_
+        assert pod.exec(["readlink", "/nix/var/nix/profiles/default"]).stdout == "default-1-link\n"
+
+
 def test_a_hostile_environment_gains_nothing(lab, spinup):
     """Variables, a planted workspace, programs on PATH and links in RUNNER_TEMP are in root's way for nothing."""
     assert spinup
@@ -218,7 +247,7 @@ def test_a_hook_links_nix_by_sudo(lab, spinup):
         runner = RunnerFiles("runner")
         result = pod.exec(["spinup", "hook", "started", *ALONE], runner=runner, env={"SPINUP_CONTRACT": CONTRACT},
                           timeout=30)
-        assert result.rc == 0 and "nix-not-linked" not in result.stdout.replace("cured", ""), result.stdout
+        assert result.rc == 0 and "[nix-not-linked]" not in result.stdout, result.stdout
         assert pod.exec(["nix-store", "--version"]).stdout.strip().endswith("2.26.3")
         assert pod.exec(["spinup", "install", "--uninstall"], user="root").rc == 0
         assert pod.exec(["sh", "-c", "ls /usr/local/bin | grep nix"]).stdout == ""
