@@ -144,19 +144,45 @@ static char *cut(const char *text, size_t max_bytes)
 	return mem_strndup(text, length);
 }
 
-void github_annotation(struct strbuf *out, const char *level, const char *title,
-		       const char *message)
+static void add_property(struct strbuf *out, const char **before, const char *name,
+			 const char *value)
+{
+	strbuf_printf(out, "%s%s=", *before, name);
+	escape(out, value, true);
+	*before = ",";
+}
+
+static void add_number(struct strbuf *out, const char **before, const char *name,
+		       unsigned int number)
+{
+	if (!number)
+		return;
+	strbuf_printf(out, "%s%s=%u", *before, name, number);
+	*before = ",";
+}
+
+void github_file_annotation(struct strbuf *out, const char *level, const struct github_place *place,
+			    const char *title, const char *message)
 {
 	CLEANUP_FREE char *data = cut(message, ANNOTATION_MAX_BYTES);
+	const char *before = " ";
 
 	strbuf_printf(out, "::%s", level);
-	if (title && *title) {
-		strbuf_puts(out, " title=");
-		escape(out, title, true);
-	}
+	if (place->file)
+		add_property(out, &before, "file", place->file);
+	add_number(out, &before, "line", place->line);
+	add_number(out, &before, "col", place->column);
+	if (title && *title)
+		add_property(out, &before, "title", title);
 	strbuf_puts(out, "::");
 	escape(out, data, false);
 	strbuf_putc(out, '\n');
+}
+
+void github_annotation(struct strbuf *out, const char *level, const char *title,
+		       const char *message)
+{
+	github_file_annotation(out, level, &(struct github_place){0}, title, message);
 }
 
 /* The length of the line at TEXT, without its '\n' or "\r\n"; moves *NEXT behind it. */

@@ -50,6 +50,16 @@ bool github_file_is_whole(const char *text, size_t length, unsigned int *ret_lin
 void github_annotation(struct strbuf *out, const char *level, const char *title,
 		       const char *message);
 
+/* Where in the repository an annotation belongs; line and column from 1, 0: not known. */
+struct github_place {
+	const char *file; /* from the workspace's root */
+	unsigned int line, column;
+};
+
+/* The same for a place in a file: ::LEVEL file=…,line=…,col=…,title=TITLE::MESSAGE. */
+void github_file_annotation(struct strbuf *out, const char *level, const struct github_place *place,
+			    const char *title, const char *message);
+
 /* Whether the runner can be told to hide SECRET without hiding half the log: 4 characters or more
  * in each of its lines that is not blank. */
 bool github_can_mask(const char *secret);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/cleanup.h"
 #include "agent/error.h"
 #include "agent/github.h"
 #include "agent/strbuf.h"
@@ -114,6 +115,30 @@ static void annotations_are_escaped(void **state)
 	strbuf_release(&out);
 }
 
+/* A file's name is a property: it can neither end it nor begin another. */
+static void annotations_name_places(void **state)
+{
+	static const struct {
+		struct github_place place;
+		const char *title, *line;
+	} rows[] = {
+		{{"a.yml", 3, 14}, "t", "::error file=a.yml,line=3,col=14,title=t::x\n"},
+		{{"a.yml", 3, 0}, NULL, "::error file=a.yml,line=3::x\n"},
+		{{"a::b,line=1 %\n", 1, 2},
+		 "",
+		 "::error file=a%3A%3Ab%2Cline=1 %25%0A,line=1,col=2::x\n"},
+		{{NULL, 0, 0}, NULL, "::error::x\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(256);
+
+		github_file_annotation(&out, "error", &rows[i].place, rows[i].title, "x");
+		assert_string_equal(out.data, rows[i].line);
+	}
+}
+
 static void masks(void **state)
 {
 	static const struct {
@@ -148,6 +173,7 @@ int main(void)
 		cmocka_unit_test(several_lines_have_a_fresh_delimiter),
 		cmocka_unit_test(values_that_are_refused),
 		cmocka_unit_test(annotations_are_escaped),
+		cmocka_unit_test(annotations_name_places),
 		cmocka_unit_test(masks),
 	};
 
