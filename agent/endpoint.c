@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/attachment.h"
 #include "agent/attic_config.h"
 #include "agent/cleanup.h"
 #include "agent/context.h"
@@ -46,9 +47,16 @@ static bool is_described(const struct lane *lane)
 	       lane->status != LANE_STATUS_UNSUPPORTED && lane->status != LANE_STATUS_UNKNOWN;
 }
 
+/* A declared attachment is a promise, too; that nothing is set for it is the attachment's finding. */
+static bool is_promised(const struct chooser *chooser, enum lane_promise promise)
+{
+	return is_required(chooser, promise) ||
+	       (promise == LANE_BAZEL && attachment_wants_cache(chooser->basis->attachment));
+}
+
 static bool has_cache(const struct chooser *chooser, enum lane_promise promise)
 {
-	return (chooser->basis->lane->promises & promise) || is_required(chooser, promise);
+	return (chooser->basis->lane->promises & promise) || is_promised(chooser, promise);
 }
 
 static bool heeds_environment(const struct chooser *chooser, enum lane_promise promise)
@@ -56,8 +64,11 @@ static bool heeds_environment(const struct chooser *chooser, enum lane_promise p
 	return has_cache(chooser, promise) || !is_described(chooser->basis->lane);
 }
 
+/* Who declares that Bazel is not attached gets no cache that nobody named. */
 static bool has_contract_default(const struct chooser *chooser, enum lane_promise promise)
 {
+	if (promise == LANE_BAZEL && attachment_is_local(chooser->basis->attachment))
+		return false;
 	return has_cache(chooser, promise) && chooser->basis->lane->has_cluster_endpoints &&
 	       chooser->basis->context->audience == AUDIENCE_CLUSTER;
 }
@@ -77,8 +88,8 @@ static void choose_url(struct endpoint *ret, const struct chooser *chooser,
 		ret->source = mem_strdup(wishes[i].source);
 		break;
 	}
-	ret->is_promise = is_required(chooser, kind->promise);
-	if (ret->is_promise && !ret->url)
+	ret->is_promise = is_promised(chooser, kind->promise);
+	if (is_required(chooser, kind->promise) && !ret->url)
 		findings_note(
 			chooser->findings, FINDING_REQUIRED_CACHE_WITHOUT_ENDPOINT,
 			lane_promise_name(kind->promise),

@@ -7,6 +7,7 @@
 #include "agent/finding.h"
 #include "agent/lane.h"
 
+struct attachment;
 struct context;
 struct contract;
 struct expectations;
@@ -38,6 +39,7 @@ struct endpoint_basis {
 	const struct contract *contract;
 	const struct lane *lane;
 	const struct expectations *expect;
+	const struct attachment *attachment; /* NULL: nothing is declared */
 };
 
 /* Applies the precedence (flag, environment, expectations, contract) and the out-of-contract rule:

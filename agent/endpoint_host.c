@@ -49,9 +49,9 @@ bool endpoint_host_is_local(const char *host)
 	uint32_t address;
 
 	if (read_ipv4(host, &address))
-		return range_holds(&loopback, address);
+		return range_holds(&loopback, address) || address == INADDR_ANY;
 	if (inet_pton(AF_INET6, host, &wide) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&wide);
+		return IN6_IS_ADDR_LOOPBACK(&wide) || IN6_IS_ADDR_UNSPECIFIED(&wide);
 	return strcmp(host, "localhost") == 0 || text_ends_with(host, ".localhost");
 }
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-/* This machine: "localhost", "*.localhost", 127.0.0.0/8, ::1. */
+/* This machine: "localhost", "*.localhost", 127.0.0.0/8, ::1, and 0.0.0.0 and ::, which connect to it. */
 bool endpoint_host_is_local(const char *host);
 
 /* Reachable from inside alone: local, "*.svc*", "*.ts.net", a name without a dot, RFC 1918,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/attachment.h"
 #include "agent/cleanup.h"
 #include "agent/context.h"
 #include "agent/error.h"
@@ -101,14 +102,12 @@ static int read_flavour(struct json_reader *reader, const struct json *value, vo
 
 static int read_substrate(struct json_reader *reader, const struct json *value, void *slot)
 {
-	static const char *const modes[] = {"compatibility-local-only", "shared-cache-backed",
-					    "executor-backed", NULL};
 	const struct reading *reading = slot;
 
-	if (read_choice(reader, value, modes, &reading->expect->substrate) < 0)
+	if (read_choice(reader, value, attachment_modes, &reading->expect->substrate) < 0)
 		return -1;
 	/* A declared attachment is a promise: without its cache the build is not what it claims. */
-	if (strcmp(reading->expect->substrate, modes[0]) != 0)
+	if (strcmp(reading->expect->substrate, attachment_modes[ATTACHMENT_LOCAL]) != 0)
 		reading->expect->require |= LANE_BAZEL;
 	return 0;
 }

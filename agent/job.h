@@ -2,6 +2,7 @@
 /* Everything that is known before the first probe runs; const for all that comes after. */
 #pragma once
 
+#include "agent/attachment.h"
 #include "agent/context.h"
 #include "agent/contract.h"
 #include "agent/endpoint.h"
@@ -10,12 +11,15 @@
 #include "agent/history.h"
 #include "agent/lane.h"
 #include "agent/options.h"
+#include "agent/repo_manifest.h"
 
 struct job {
 	const struct options *options;
 	struct context context;
 	struct contract contract;
 	struct expectations expect;
+	struct repo_manifest manifest;
+	struct attachment attachment; /* borrows from the others */
 	struct lane_identity identity;
 	struct lane lane;
 	struct endpoints endpoints;
@@ -26,7 +30,7 @@ struct job {
 
 struct error;
 
-/* Reads context, contract and expectations, and settles lane and endpoints, in this order.
+/* Reads context, contract, expectations and manifest, and settles lane and endpoints, in this order.
  * Returns 0, or -1 with ERROR. job_release is owed in both cases. */
 int job_read(struct job *job, const struct options *options, char *const *environment,
 	     struct error *error);

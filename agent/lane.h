@@ -85,6 +85,9 @@ bool lane_label_is_valid(const char *text);
 /* The contract's row of LABEL (letters' case does not count, as at GitHub), or NULL. */
 const struct lane *lane_row(const struct contract *contract, const char *label);
 
+/* Whether the contract lists LABEL as a fossil (letters' case does not count). */
+bool lane_is_fossil(const struct contract *contract, const char *label);
+
 const char *lane_confidence_name(enum lane_confidence confidence);
 const char *lane_status_name(enum lane_status status);
 

@@ -76,7 +76,7 @@ static void copy_row(struct lane *ret, const struct lane *row)
 	ret->note = mem_strdup(row->note);
 }
 
-static bool is_fossil(const struct contract *contract, const char *label)
+bool lane_is_fossil(const struct contract *contract, const char *label)
 {
 	for (char **fossil = contract->fossils; fossil && *fossil; fossil++)
 		if (strcasecmp(*fossil, label) == 0)
@@ -181,7 +181,7 @@ static void read_label(struct lane *ret, const char *label, const struct contrac
 		return;
 	}
 	*ret = (struct lane){.label = mem_strdup(label), .status = LANE_STATUS_UNKNOWN};
-	if (is_fossil(contract, label))
+	if (lane_is_fossil(contract, label))
 		ret->status = LANE_STATUS_FOSSIL;
 	else if (is_hosted_label(label))
 		ret->status = LANE_STATUS_HOSTED;

@@ -77,9 +77,13 @@ static void choose(struct endpoints *ret, const struct given *given, struct find
 	for (size_t i = 0; i < MAX_VARIABLES; i++)
 		environment[i] = mem_strdup(given->variables[i]);
 	lane_of_label(&lane, &identity, &contract, &context, &unused);
-	endpoints_choose(
-		ret, &(struct endpoint_basis){&given->options, &context, &contract, &lane, &expect},
-		findings);
+	endpoints_choose(ret,
+			 &(struct endpoint_basis){.options = &given->options,
+						  .context = &context,
+						  .contract = &contract,
+						  .lane = &lane,
+						  .expect = &expect},
+			 findings);
 	lane_release(&lane);
 	findings_release(&unused);
 	for (size_t i = 0; i < MAX_VARIABLES; i++)
@@ -501,6 +505,9 @@ static void hosts_are_told_apart(void **state)
 		{"127.0.0.1", true, true},
 		{"127.255.255.255", true, true},
 		{"::1", true, true},
+		{"0.0.0.0", true, true},
+		{"::", true, true},
+		{"0.0.0.1", false, false},
 		{"::ffff:127.0.0.1", true, true},
 		{"bazel-cache.nix-cache.svc.cluster.local", false, true},
 		{"bazel-cache.nix-cache.svc", false, true},
