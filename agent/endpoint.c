@@ -255,6 +255,15 @@ static void choose_bazel(struct endpoint *ret, const struct chooser *chooser)
 	ret->is_contract_server = is_same_server(ret->url, contract->bazel_cluster_url);
 }
 
+/* No executor is chosen here: the job's own is left to it, unless it is one that nobody may use. */
+static bool is_executor_refused(const struct chooser *chooser)
+{
+	struct wish wish = wish_of_variable(chooser, "BAZEL_REMOTE_EXECUTOR");
+
+	return wish.value && heeds_environment(chooser, LANE_BAZEL) &&
+	       !wish_is_url(chooser, &bazel_kind, &wish);
+}
+
 void endpoints_choose(struct endpoints *ret, const struct endpoint_basis *basis,
 		      struct findings *findings)
 {
@@ -263,6 +272,7 @@ void endpoints_choose(struct endpoints *ret, const struct endpoint_basis *basis,
 	*ret = (struct endpoints){0};
 	choose_attic(&ret->attic, &chooser);
 	choose_bazel(&ret->bazel, &chooser);
+	ret->is_executor_refused = is_executor_refused(&chooser);
 }
 
 static void endpoint_release(struct endpoint *endpoint)

@@ -30,6 +30,7 @@ struct endpoint {
 struct endpoints {
 	struct endpoint attic;
 	struct endpoint bazel;
+	bool is_executor_refused; /* BAZEL_REMOTE_EXECUTOR is out of contract, or no URL */
 };
 
 /* What the endpoints are chosen from; all borrowed. */

@@ -116,6 +116,13 @@ static void compose_attic(struct environment *environment, const struct job *job
 		set_checked(environment, "ATTIC_PUBLIC_KEY", key, is_public_key(key), findings);
 }
 
+/* The pod or the workflow has set it, and no step of this job should use it. */
+static void compose_executor(struct environment *environment, const struct job *job)
+{
+	if (job->endpoints.is_executor_refused)
+		environment_set(environment, "BAZEL_REMOTE_EXECUTOR", "", "contract");
+}
+
 static void compose_own(struct environment *environment, const struct job *job)
 {
 	CLEANUP_FREE char *report = environment_file_path(job, "report.json");
@@ -204,6 +211,7 @@ void environment_compose(struct environment *ret, const struct job *job, const s
 	*ret = (struct environment){0};
 	compose_attic(ret, job, run, findings);
 	bazelrc_compose(ret, job, run, findings);
+	compose_executor(ret, job);
 	nix_config_compose(ret, job, run, findings);
 	nix_links_compose(ret, job, &run->facts, findings);
 	compose_own(ret, job);

@@ -3,6 +3,7 @@
 #include "agent/job.h"
 
 #include "agent/command.h"
+#include "agent/contract_environment.h"
 #include "agent/error.h"
 
 /* A declared attachment is what the whole lane is held to; of one proof alone nothing depends on it. */
@@ -83,6 +84,7 @@ int job_read(struct job *job, const struct options *options, char *const *enviro
 	attachment_read(&job->attachment, &job->context, &job->manifest, &job->expect);
 	choose_endpoints(job);
 	judge_attachment(job);
+	contract_judge_environment(&job->contract, &job->context, &job->findings);
 	job->required = required_promises(job);
 	return 0;
 }

@@ -139,6 +139,41 @@ static void caches_release(struct caches *caches)
 	free(caches->url);
 }
 
+const struct out_of_contract *nix_caches_forbidden(const struct contract *contract,
+						   const char *substituter)
+{
+	CLEANUP_FREE char *plain = mem_strndup(substituter, strcspn(substituter, "?"));
+
+	return contract_forbids(contract, plain);
+}
+
+static void report_forbidden(const char *url, const struct out_of_contract *row,
+			     struct findings *findings)
+{
+	CLEANUP_FREE char *remedy =
+		mem_format("Take it out of nix.conf or NIX_CONFIG, where it is listed.%s%s",
+			   *row->replacement ? " Use instead: " : "", row->replacement);
+
+	finding_set_remedy(findings_note(findings, FINDING_OUT_OF_CONTRACT_IGNORED, "substituters",
+					 "%s is out of contract: %s", url, row->reason),
+			   remedy);
+}
+
+/* What is out of contract is left out as a dead cache is; but not the one that a flag has named. */
+static void add_forbidden(struct caches *caches, const struct contract *contract,
+			  struct findings *findings)
+{
+	for (size_t i = 0; i < caches->substituters.count; i++) {
+		const char *url = caches->substituters.items[i];
+		const struct out_of_contract *row = nix_caches_forbidden(contract, url);
+
+		if (!row || (caches->url && nix_caches_is_same(url, caches->url)))
+			continue;
+		report_forbidden(url, row, findings);
+		words_add(&caches->dead, url);
+	}
+}
+
 /* ---- whole lists */
 
 /* What can stand in a list of Nix's configuration, and be shown. */
@@ -270,6 +305,7 @@ void nix_caches_compose(const struct job *job, const struct run *run, struct str
 	CLEANUP(caches_release) struct caches caches;
 
 	caches_read(&caches, job, run);
+	add_forbidden(&caches, &job->contract, findings);
 	drop_dead(&caches, lines, findings);
 	if (!caches.url)
 		return;

@@ -5,8 +5,10 @@
 
 #include <stdbool.h>
 
+struct contract;
 struct findings;
 struct job;
+struct out_of_contract;
 struct run;
 struct strbuf;
 
@@ -18,6 +20,10 @@ void nix_caches_compose(const struct job *job, const struct run *run, struct str
 /* Whether two substituters are the same place: scheme, host, port and path; parameters, a trailing
  * slash and credentials do not count. */
 bool nix_caches_is_same(const char *left, const char *right);
+
+/* The contract's row that rules a listed substituter out, or NULL; parameters do not count. */
+const struct out_of_contract *nix_caches_forbidden(const struct contract *contract,
+						   const char *substituter);
 
 /* Whether the daemon (or nobody, where the store is opened directly) heeds what this user sets. */
 bool nix_caches_is_heeded(const struct run *run);

@@ -283,6 +283,18 @@ static void conclude(struct round *round, size_t listed)
 				round->good);
 }
 
+/* What is out of contract will be left out, whether it answers or not. */
+static void list_askable(const struct job *job, const struct nix_conf *conf, const char *own,
+			 struct words *ret)
+{
+	CLEANUP_WORDS struct words listed = {0};
+
+	substituters_listed(conf, own, &listed);
+	for (size_t i = 0; i < listed.count; i++)
+		if (!nix_caches_forbidden(&job->contract, listed.items[i]))
+			words_add(ret, listed.items[i]);
+}
+
 static void run(const struct job *job, const struct task *task, struct channel *channel)
 {
 	const struct endpoint *attic = &job->endpoints.attic;
@@ -302,7 +314,7 @@ static void run(const struct job *job, const struct task *task, struct channel *
 	nix_conf_read(&conf, &reader, &job->context);
 	if (attic->url && attic->cache)
 		own = mem_format("%s/%s", attic->url, attic->cache);
-	substituters_listed(&conf, own, &listed);
+	list_askable(job, &conf, own, &listed);
 	if (listed.count > 0)
 		resolver_read(&round.resolver, &job->context.root);
 	ask_all(&round, &listed);

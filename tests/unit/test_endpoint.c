@@ -7,6 +7,7 @@
 #include "agent/cleanup.h"
 #include "agent/context.h"
 #include "agent/contract.h"
+#include "agent/contract_environment.h"
 #include "agent/endpoint.h"
 #include "agent/endpoint_host.h"
 #include "agent/error.h"
@@ -436,6 +437,86 @@ static void bazel_is_chosen(void **state)
 	}
 }
 
+static void an_executor_is_refused_or_left_alone(void **state)
+{
+	static const struct {
+		const char *label, *variables[2];
+		bool is_refused;
+		enum finding_id finding;
+	} rows[] = {
+		{"acme-dind", {0}, false, 0},
+		{"acme-dind", {"BAZEL_REMOTE_EXECUTOR=grpc://reapi.acme.svc:8980"}, false, 0},
+		{"acme-dind",
+		 {"BAZEL_REMOTE_EXECUTOR=grpc://localhost:8980"},
+		 true,
+		 FINDING_OUT_OF_CONTRACT_IGNORED},
+		{"acme-dind", {"BAZEL_REMOTE_EXECUTOR=grpc://localhost:8980", PROOF}, false, 0},
+		{"acme-dind",
+		 {"BAZEL_REMOTE_EXECUTOR=grpcs://reapi.example.org"},
+		 true,
+		 FINDING_OUT_OF_CONTRACT_IGNORED},
+		{"acme-dind",
+		 {"BAZEL_REMOTE_EXECUTOR=${EXECUTOR}"},
+		 true,
+		 FINDING_ENDPOINT_NOT_VALID},
+		/* a lane that has nothing to do with Bazel */
+		{"nix-vm-test-kvm", {"BAZEL_REMOTE_EXECUTOR=grpc://localhost:8980"}, false, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const struct given given = {
+			.label = rows[i].label,
+			.variables = {rows[i].variables[0], rows[i].variables[1]}};
+		struct endpoints endpoints;
+		struct findings findings = {0};
+
+		choose(&endpoints, &given, &findings);
+		assert_int_equal(endpoints.is_executor_refused, rows[i].is_refused);
+		assert_int_equal(findings.count, rows[i].finding != 0);
+		if (rows[i].finding)
+			assert_int_equal(findings.items[0].id, rows[i].finding);
+		endpoints_release(&endpoints);
+		findings_release(&findings);
+	}
+}
+
+/* GitLab's state is named, and its password is not. */
+static void state_out_of_contract_is_named(void **state)
+{
+	static const struct {
+		const char *variables[3];
+		const char *subject; /* NULL: nothing is said */
+	} rows[] = {
+		{{"PATH=/bin", "MY_TF_HTTP_ADDRESS=x"}, NULL},
+		{{"TF_HTTP_ADDRESS=", "TF_HTTP_ADDRESS"}, NULL},
+		{{"TF_HTTP_ADDRESS=https://gitlab.example.org"}, "TF_HTTP_ADDRESS"},
+		{{"TF_HTTP_ADDRESS=https://a", "A=b", "TF_HTTP_PASSWORD=hunter2"},
+		 "TF_HTTP_ADDRESS, TF_HTTP_PASSWORD"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *environment[4] = {0};
+		const struct context context = {.environment = environment};
+		struct findings findings = {0};
+
+		for (size_t j = 0; j < 3; j++)
+			environment[j] = mem_strdup(rows[i].variables[j]);
+		contract_judge_environment(&contract, &context, &findings);
+		assert_int_equal(findings.count, rows[i].subject != NULL);
+		if (rows[i].subject) {
+			assert_int_equal(findings.items[0].id, FINDING_OUT_OF_CONTRACT_STATE);
+			assert_int_equal(findings.items[0].severity, SEVERITY_NOTICE);
+			assert_string_equal(findings.items[0].subject, rows[i].subject);
+			assert_null(strstr(findings.items[0].detail, "hunter2"));
+		}
+		findings_release(&findings);
+		for (size_t j = 0; j < 3; j++)
+			free(environment[j]);
+	}
+}
+
 /* ---- what is said */
 
 static void nothing_said_holds_a_secret(void **state)
@@ -653,6 +734,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attic_is_chosen),
 		cmocka_unit_test(bazel_is_chosen),
+		cmocka_unit_test(an_executor_is_refused_or_left_alone),
+		cmocka_unit_test(state_out_of_contract_is_named),
 		cmocka_unit_test(nothing_said_holds_a_secret),
 		cmocka_unit_test(a_display_has_no_user),
 		cmocka_unit_test(replacements_become_remedies),

@@ -97,6 +97,20 @@ static void attic_by_what_became_of_it(void **state)
 	}
 }
 
+static void a_refused_executor_is_emptied(void **state)
+{
+	(void)state;
+	for (int is_refused = 0; is_refused <= 1; is_refused++) {
+		struct sample sample;
+
+		set_up(&sample);
+		sample.job.endpoints.is_executor_refused = is_refused;
+		compose(&sample);
+		expect_variable(&sample, "BAZEL_REMOTE_EXECUTOR", is_refused ? "" : "-");
+		sample_release(&sample);
+	}
+}
+
 static void a_probe_cannot_slip_a_value_in(void **state)
 {
 	static const struct {
@@ -320,6 +334,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attic_by_what_became_of_it),
+		cmocka_unit_test(a_refused_executor_is_emptied),
 		cmocka_unit_test(a_probe_cannot_slip_a_value_in),
 		cmocka_unit_test(names_of_our_own),
 		cmocka_unit_test(secrets_need_a_runner_that_hides_them),

@@ -222,6 +222,27 @@ static const struct config_case cases[] = {
 	 FALLBACK,
 	 ""},
 
+	/* what is out of contract */
+	{"a listed cache that the contract rules out is left out",
+	 {TRUSTED, "+nix.conf.substituters=https://old.example/main?priority=10 " DEFAULT},
+	 {NULL},
+	 BEGIN "fallback = true\n"
+	       "substituters = " DEFAULT "\n" END,
+	 "out-of-contract-ignored nix-substituters-reduced "},
+	{"also for an untrusted user, and from the job's own text",
+	 {UNTRUSTED, "+nix.conf.substituters=" DEFAULT " https://old.example"},
+	 {"NIX_CONFIG=extra-substituters = https://old.example"},
+	 FALLBACK "\nextra-substituters = https://old.example\n" BEGIN "substituters = " DEFAULT
+		  "\n" END,
+	 "out-of-contract-ignored nix-substituters-reduced "},
+	{"but not the one that a flag has named",
+	 {TRUSTED, "+nix.conf.substituters=https://old.example/main",
+	  "+nix.conf.trusted_public_keys=" KEY, "?attic.is_usable=1",
+	  "attic.url=https://old.example", "attic.cache=main", "attic.public_key=" KEY},
+	 {NULL},
+	 FALLBACK,
+	 ""},
+
 	/* hostile facts */
 	{"a URL that is two lines",
 	 {TRUSTED, LISTS, "?attic.is_usable=1", "attic.url=http://x\ny = z", "attic.cache=main",
@@ -291,6 +312,9 @@ static void scene_make(struct scene *scene, const char *const *facts, const char
 	static const struct probe attic = {.name = "attic"};
 	static char home[] = "/home/runner", temp[] = "/tmp/runner";
 	static char server[] = SERVER, cache[] = "main", source[] = "flag --attic";
+	static char match[] = "old.example", reason[] = "gone", replacement[] = "";
+	static struct out_of_contract old = {
+		.match = match, .reason = reason, .replacement = replacement};
 
 	*scene = (struct scene){0};
 	scene->task = (struct task){.probe = &attic};
@@ -308,6 +332,8 @@ static void scene_make(struct scene *scene, const char *const *facts, const char
 	scene->job.endpoints.attic.url = server;
 	scene->job.endpoints.attic.cache = cache;
 	scene->job.endpoints.attic.source = source;
+	scene->job.contract.out_of_contract = &old;
+	scene->job.contract.out_of_contract_count = 1;
 }
 
 static void scene_release(struct scene *scene)
