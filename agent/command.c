@@ -53,10 +53,15 @@ const struct command command_table[] = {
 	 "Proves the lane and prints the environment as run would write it. Variables that stand for a\n"
 	 "file are printed only with --write-files.",
 	 COMMAND_ENV, 0, command_run},
-	{"contract", "[validate]", "print or validate the platform contract",
-	 "Prints the contract in force: the built-in one, or --contract FILE. With validate, checks it\n"
-	 "and the expectations of --expect FILE, and says what is wrong, where, and what is allowed.",
-	 COMMAND_CONTRACT, 1, command_contract},
+	{"contract", "[VERB]", "print or validate the platform contract, or judge by it",
+	 "Without VERB prints the contract in force: the built-in one, or --contract FILE.\n"
+	 "  validate      checks it and the expectations of --expect FILE, and says what is wrong, where,\n"
+	 "                and what is allowed\n"
+	 "  attach        judges how Bazel is attached, by the job's environment and what is declared,\n"
+	 "                without any network\n"
+	 "  check PATH... finds values that are out of contract in files and whole trees; what .gitignore\n"
+	 "                names is left out, and so are binary files",
+	 COMMAND_CONTRACT, OPTIONS_MAX_ARGUMENTS - 1, command_contract},
 	{"explain", "[ID]", "a finding: its meaning, how to confirm it, how to mend it",
 	 "Explains one finding of the catalogue. Without ID it lists them all.", COMMAND_EXPLAIN, 1,
 	 command_explain},
@@ -98,6 +103,9 @@ static void print_statuses(const struct command *command)
 			     ? "  0  ready or degraded"
 			     : "  0  ready or degraded (or failed, under --mode warn)");
 		puts("  1  failed: a promise is broken");
+	} else if (command->bit == COMMAND_CONTRACT) {
+		puts("  0  done; the attachment holds; nothing is out of contract");
+		puts("  1  the attachment is refused, or something is out of contract");
 	} else {
 		puts("  0  done");
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* contract, explain and version: the commands that only print. */
+/* explain and version: the commands that only print. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,9 +8,10 @@
 #include "agent/command.h"
 #include "agent/digest.h"
 #include "agent/error.h"
+#include "agent/finding.h"
 #include "agent/http.h"
-#include "agent/job.h"
 #include "agent/json.h"
+#include "agent/options.h"
 #include "agent/sandbox.h"
 #include "agent/strbuf.h"
 #include "agent/version.h"
@@ -24,54 +25,6 @@ static void print_json(struct json *document)
 	json_print(document, false, &out);
 	(void)fputs(out.data, stdout);
 	json_free(document);
-}
-
-/* ---- contract */
-
-static int validate(const struct options *options, const struct contract *contract,
-		    char *const *environment, struct error *error)
-{
-	struct findings findings = {0};
-	struct expectations expect = {0};
-	struct context context = {0};
-	int status = context_read(&context, options, environment, error);
-
-	if (status == 0)
-		status = expect_read(&expect, options, &context, &findings, error);
-	if (status == 0) {
-		(void)printf("contract %s: valid, version %lld, %zu labels\n", contract->source,
-			     (long long)contract->version, contract->lane_count);
-		if (expect.is_present)
-			(void)printf("expectations %s: valid\n", expect.source);
-	}
-	expect_release(&expect);
-	findings_release(&findings);
-	context_release(&context);
-	return status;
-}
-
-int command_contract(const struct command *command, const struct options *options,
-		     char *const *environment, struct error *error)
-{
-	const char *verb = options->arguments[0];
-	struct contract contract = {0};
-	struct root root = {.fd = -1};
-	int status;
-
-	(void)command;
-	if (verb && strcmp(verb, "validate") != 0)
-		return error_set(error, ERROR_USAGE, "contract %.32s: print (no word) or validate",
-				 verb);
-	status = root_open_directory(&root, options->root, error);
-	if (status == 0)
-		status = contract_read(&contract, &root, options->contract_path, error);
-	if (status == 0 && verb)
-		status = validate(options, &contract, environment, error);
-	else if (status == 0)
-		(void)fputs(contract.text, stdout);
-	contract_release(&contract);
-	root_close(&root);
-	return status;
 }
 
 /* ---- explain */

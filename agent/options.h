@@ -12,6 +12,7 @@ enum mode { MODE_DEFAULT, MODE_ENFORCE, MODE_WARN };
 enum env_format { ENV_FORMAT_SH, ENV_FORMAT_GITHUB, ENV_FORMAT_DOTENV, ENV_FORMAT_JSON };
 
 #define OPTIONS_MAX_NAMES 16u
+#define OPTIONS_MAX_ARGUMENTS 1024u /* of contract check: as many files as xargs gives */
 
 /* Strings borrow from argv and the environment, or from owned. NULL means not given. */
 struct options {
@@ -47,8 +48,9 @@ struct options {
 	bool is_all;                  /* --all: devices that the lane does not promise, as advice */
 	bool is_software_gpu_allowed; /* --allow-software-gpu */
 	bool is_help;
-	const char
-		*arguments[OPTIONS_MAX_NAMES]; /* what is left after the flags, NULL-terminated */
+	const char *check_format; /* contract check --format */
+	/* What is left after the flags, NULL-terminated. */
+	const char *arguments[OPTIONS_MAX_ARGUMENTS];
 	size_t argument_count;
 	char **wrapped; /* exec: the command to become, NULL-terminated; NULL: none was given */
 	/* Where each value came from: "flag --label" or "SPINUP_LABEL"; NULL for defaults. */

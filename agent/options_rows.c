@@ -17,7 +17,7 @@
 
 const struct option_row option_rows[] = {
 	{"--label", "LABEL", "SPINUP_LABEL", "the job's runs-on label, instead of finding it out",
-	 LANES, OPTION_STRING, AT(label), AT(label_source)},
+	 LANES | COMMAND_CONTRACT, OPTION_STRING, AT(label), AT(label_source)},
 	{"--contract", "FILE", "SPINUP_CONTRACT", "a platform contract instead of the built-in one",
 	 LANES | COMMAND_CONTRACT, OPTION_STRING, AT(contract_path), 0},
 	{"--contract", "FILE", NULL, NULL, COMMAND_REPAIR, OPTION_STRING, AT(contract_path), 0},
@@ -59,6 +59,9 @@ const struct option_row option_rows[] = {
 	 WRITES | COMMAND_DOCTOR, OPTION_MODE, AT(mode), 0},
 	{"--strict", NULL, "SPINUP_STRICT", "degraded counts as failed", JUDGES | COMMAND_INSTALL,
 	 OPTION_SWITCH, AT(is_strict), 0},
+	{"--strict", NULL, "SPINUP_STRICT",
+	 "attach: a cache and a runner of the cluster are wanted", COMMAND_CONTRACT, OPTION_SWITCH,
+	 AT(is_strict), 0},
 	{"--deadline", "SECONDS", "SPINUP_DEADLINE",
 	 "bound of all proofs together (default 10); a promised GPU has 45",
 	 PROVES | COMMAND_INSTALL, OPTION_SECONDS, AT(deadline_ms), 0},
@@ -83,6 +86,8 @@ const struct option_row option_rows[] = {
 	 COMMAND_INSTALL, OPTION_SWITCH, AT(is_force), 0},
 	{"--format", "FORMAT", "SPINUP_FORMAT", "sh (default), github, dotenv or json", COMMAND_ENV,
 	 OPTION_FORMAT, AT(env_format), 0},
+	{"--format", "FORMAT", NULL, "check: text (default), json or github", COMMAND_CONTRACT,
+	 OPTION_STRING, AT(check_format), 0},
 	{"--write-files", "DIR", "SPINUP_WRITE_FILES",
 	 "write the files that variables stand for into DIR, and name them", COMMAND_ENV,
 	 OPTION_STRING, AT(write_files), 0},

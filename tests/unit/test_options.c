@@ -98,6 +98,7 @@ static void wrong_usage_is_named(void **state)
 		{"run", {0}, {"SPINUP_MODE=loud"}, "SPINUP_MODE"},
 		{"version", {"--label", "x"}, {0}, "--label"},
 		{"env", {"--format", "yaml"}, {0}, "--format"},
+		{"plan", {"--strict"}, {0}, "--strict"},
 	};
 
 	(void)state;
