@@ -77,6 +77,7 @@ static void set_basics(CURL *easy, struct transfer *transfer)
 		request->connect_timeout_ms ? request->connect_timeout_ms : request->timeout_ms;
 
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, versions[request->version]);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

@@ -48,6 +48,7 @@ struct http_pem {
 struct http_request {
 	const char *url;     /* http or https, without user info */
 	const char *address; /* literal address to connect to; the host in URL is never looked up */
+	const char *unix_socket; /* a socket's path, in place of the address; NULL: none */
 	/* http or https, with its port, may hold user info: https goes through CONNECT, http as an
 	 * absolute URI, and `address` is not used. NULL: none. */
 	const char *proxy;

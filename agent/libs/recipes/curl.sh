@@ -8,7 +8,7 @@ options=(--disable-ftp --disable-file --disable-ldap --disable-ldaps --disable-r
 	--disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp
 	--disable-gopher --disable-mqtt --disable-ipfs --disable-websockets --disable-manual --disable-docs
 	--disable-libcurl-option --disable-ntlm --disable-negotiate-auth --disable-kerberos-auth
-	--disable-digest-auth --disable-aws --disable-tls-srp --disable-unix-sockets --disable-cookies
+	--disable-digest-auth --disable-aws --disable-tls-srp --disable-cookies
 	--disable-alt-svc --disable-hsts --disable-doh --disable-mime --disable-form-api --disable-netrc
 	--disable-progress-meter --disable-dateparse --disable-get-easy-options
 	--disable-threaded-resolver --disable-ares --disable-openssl-auto-load-config --disable-ech
