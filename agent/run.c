@@ -113,7 +113,7 @@ static void start_profile(struct crew *crew, enum sandbox_profile profile, struc
 	for (size_t i = 0; i < crew->count; i++) {
 		if (crew->workers[i].result->task->probe->sandbox != profile)
 			continue;
-		if (!is_ready && profile == SANDBOX_NETWORK) {
+		if (!is_ready && (profile == SANDBOX_NETWORK || profile == SANDBOX_SOCKETS)) {
 			digest_initialise();
 			http_initialise();
 		}
@@ -128,7 +128,8 @@ static void start_profile(struct crew *crew, enum sandbox_profile profile, struc
 static void start_all(struct crew *crew, struct run *run)
 {
 	static const enum sandbox_profile order[] = {
-		SANDBOX_DAEMON, SANDBOX_TOOL, SANDBOX_DRIVER, SANDBOX_NETWORK, SANDBOX_FILES,
+		SANDBOX_DAEMON,  SANDBOX_TOOL,    SANDBOX_DRIVER,
+		SANDBOX_SOCKETS, SANDBOX_NETWORK, SANDBOX_FILES,
 	};
 
 	enum { COUNT = sizeof(order) / sizeof(order[0]) };

@@ -31,8 +31,11 @@
 #define TOOL (1u << SANDBOX_TOOL)
 #define DRIVER (1u << SANDBOX_DRIVER)
 #define UNPACK (1u << SANDBOX_UNPACK)
-#define READERS (FILES | NETWORK | DAEMON)
-#define TALKERS (NETWORK | DAEMON)
+#define SOCKETS (1u << SANDBOX_SOCKETS)
+#define INTERNET (NETWORK | SOCKETS)
+#define LOCAL (DAEMON | SOCKETS)
+#define READERS (FILES | NETWORK | DAEMON | SOCKETS)
+#define TALKERS (NETWORK | DAEMON | SOCKETS)
 #define STRANGERS (TOOL | DRIVER)
 #define OURS (READERS | UNPACK)
 
@@ -158,12 +161,12 @@ static const struct rule rules[] = {
 	{OURS, DENY(EPERM), CALL(tkill), ALWAYS},
 	{OURS, DENY(EPERM), CALL(tgkill), ALWAYS},
 
-	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET), STREAM}},
-	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET), DATAGRAM}},
-	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET6), STREAM}},
-	{NETWORK, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET6), DATAGRAM}},
-	{NETWORK, ALLOW, CALL(socketpair), IF_IS(0, AF_UNIX)}, /* libcurl's own wake-up */
-	{DAEMON, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_UNIX), STREAM}},
+	{INTERNET, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET), STREAM}},
+	{INTERNET, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET), DATAGRAM}},
+	{INTERNET, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET6), STREAM}},
+	{INTERNET, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_INET6), DATAGRAM}},
+	{INTERNET, ALLOW, CALL(socketpair), IF_IS(0, AF_UNIX)}, /* libcurl's own wake-up */
+	{LOCAL, ALLOW, CALL(socket), 2, {ARGUMENT_IS(0, AF_UNIX), STREAM}},
 
 	/* MSG_FASTOPEN connects past Landlock's rules on TCP ports. */
 	{TALKERS, ALLOW, CALL(sendto), IF_BITS(3, MSG_FASTOPEN, 0)},
@@ -306,7 +309,7 @@ enum sandbox_level sandbox_enter(const struct sandbox *sandbox, enum sandbox_pro
 	if (profile == SANDBOX_DRIVER)
 		has_landlock = landlock_restrict_to_devices() == 0;
 	else if (profile != SANDBOX_TOOL)
-		has_landlock = landlock_restrict_to_reading(profile == SANDBOX_NETWORK) == 0;
+		has_landlock = landlock_restrict_to_reading((1u << profile) & INTERNET) == 0;
 	return load_filter(sandbox, profile, has_landlock);
 }
 

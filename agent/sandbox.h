@@ -9,6 +9,7 @@ enum sandbox_profile {
 	SANDBOX_FILES,   /* read files; no sockets, no programs, no writing */
 	SANDBOX_NETWORK, /* and internet sockets; read files (CA bundles, resolv.conf, hosts) */
 	SANDBOX_DAEMON,  /* read files and connect to unix sockets */
+	SANDBOX_SOCKETS, /* both: of a daemon that may listen on either */
 	SANDBOX_TOOL,    /* run programs of the image, bounded by the deadline; no new privileges */
 	SANDBOX_DRIVER,  /* likewise, and write nowhere but to devices, no sockets but unix ones */
 	SANDBOX_UNPACK, /* make and fill what is new beneath one directory, from open descriptors */

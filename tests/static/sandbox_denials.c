@@ -33,7 +33,7 @@ struct tally {
 	const struct sandbox *sandbox;
 };
 
-static const char *const profile_names[] = {"files", "network", "daemon",
+static const char *const profile_names[] = {"files", "network", "daemon", "sockets",
 					    "tool",  "driver",  "unpack"};
 
 /* ---- what must go on working: 0, or -1 with errno */
@@ -181,9 +181,9 @@ static const struct use {
 	{"memory", OURS | STRANGERS, use_memory},
 	{"the clock", READERS | STRANGERS, use_clock},
 	{"a pipe", READERS | STRANGERS, use_pipe},
-	{"a TCP connection", NETWORK | TOOL, use_tcp},
-	{"a UDP packet", NETWORK | TOOL, use_udp},
-	{"a unix socket", DAEMON | STRANGERS, use_unix},
+	{"a TCP connection", NETWORK | SOCKETS | TOOL, use_tcp},
+	{"a UDP packet", NETWORK | SOCKETS | TOOL, use_udp},
+	{"a unix socket", DAEMON | SOCKETS | STRANGERS, use_unix},
 	{"running a program", STRANGERS, use_program},
 	{"writing a file", TOOL, use_writing},
 };

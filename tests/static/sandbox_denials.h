@@ -22,9 +22,10 @@
 #define TOOL (1u << SANDBOX_TOOL)
 #define DRIVER (1u << SANDBOX_DRIVER)
 #define UNPACK (1u << SANDBOX_UNPACK)
+#define SOCKETS (1u << SANDBOX_SOCKETS)
 #define STRANGERS (TOOL | DRIVER)
-#define READERS (FILES | NETWORK | DAEMON)
-#define TALKERS (NETWORK | DAEMON)
+#define READERS (FILES | NETWORK | DAEMON | SOCKETS)
+#define TALKERS (NETWORK | DAEMON | SOCKETS)
 #define OURS (READERS | UNPACK)
 
 /* Outcomes of a child: 0 passed, an errno, or KILLED. */
