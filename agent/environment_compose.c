@@ -5,6 +5,7 @@
 
 #include "agent/bazelrc.h"
 #include "agent/cleanup.h"
+#include "agent/docker_env.h"
 #include "agent/encoding.h"
 #include "agent/environment.h"
 #include "agent/error.h"
@@ -214,6 +215,7 @@ void environment_compose(struct environment *ret, const struct job *job, const s
 	compose_executor(ret, job);
 	nix_config_compose(ret, job, run, findings);
 	nix_links_compose(ret, job, &run->facts, findings);
+	docker_env_compose(ret, job, run, findings);
 	compose_own(ret, job);
 	settle_paths(ret, job);
 	environment_check(ret, job, findings);

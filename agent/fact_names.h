@@ -53,6 +53,11 @@
 #define FACT_BAZEL_VERSION "toolchain.bazel"   /* string: by .bazelversion, else the tool itself */
 #define FACT_DOCKER_VERSION "toolchain.docker" /* string: the client's */
 
+/* docker */
+#define FACT_DOCKER_USABLE "docker.is_usable" /* boolean: a daemon answered */
+/* string: the socket that works, where what the job's clients go to does not */
+#define FACT_DOCKER_WORKING_HOST "docker.working_host"
+
 /* kvm */
 #define FACT_KVM_USABLE "kvm.is_usable" /* boolean: a guest ran, as this user */
 /* boolean: Nix's build users may open the node */

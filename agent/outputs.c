@@ -40,6 +40,7 @@ static const struct output {
 	{"bazel", OUTPUT_BOOLEAN, FACT_BAZEL_USABLE},
 	{"kvm", OUTPUT_BOOLEAN, FACT_KVM_USABLE},
 	{"gpu", OUTPUT_BOOLEAN, FACT_GPU_USABLE},
+	{"docker", OUTPUT_BOOLEAN, FACT_DOCKER_USABLE},
 	{"report-path", OUTPUT_REPORT, NULL},
 	{"runner_class", OUTPUT_LANE, NULL},
 	{"attic_reachable", OUTPUT_BOOLEAN, FACT_ATTIC_USABLE},

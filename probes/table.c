@@ -5,11 +5,13 @@
 #include <string.h>
 
 extern const struct probe probe_system, probe_nix, probe_toolchain, probe_dns, probe_attic,
-	probe_substituters, probe_bazel, probe_kvm, probe_gpu;
+	probe_substituters, probe_bazel, probe_docker, probe_kvm, probe_gpu;
 
 const struct probe *const probe_table[] = {
-	&probe_system,       &probe_nix,   &probe_toolchain, &probe_dns, &probe_attic,
-	&probe_substituters, &probe_bazel, &probe_kvm,       &probe_gpu, NULL,
+	&probe_system, &probe_nix,    &probe_toolchain,
+	&probe_dns,    &probe_attic,  &probe_substituters,
+	&probe_bazel,  &probe_docker, &probe_kvm,
+	&probe_gpu,    NULL,
 };
 
 const struct probe *probe_find(const char *name)

@@ -225,6 +225,46 @@ static void values_that_would_break_a_file_are_left_out(void **state)
 	sample_release(&sample);
 }
 
+/* The probe may name one of two sockets, and nothing else. */
+static void dockers_clients_get_the_socket_that_works(void **state)
+{
+	static const struct {
+		const char *fact, *variable;
+		const char *host, *verify, *tls;
+	} rows[] = {
+		{NULL, "DOCKER_TLS_VERIFY=1", "-", "-", "-"},
+		{"unix:///var/run/docker.sock", NULL, "unix:///var/run/docker.sock", "-", "-"},
+		{"unix:///run/docker.sock", "DOCKER_TLS_VERIFY=1", "unix:///run/docker.sock", "",
+		 "-"},
+		{"unix:///run/docker.sock", "DOCKER_TLS=1", "unix:///run/docker.sock", "-", ""},
+		{"unix:///run/docker.sock", "DOCKER_TLS=", "unix:///run/docker.sock", "-", "-"},
+		{"tcp://stranger:2375", NULL, "-", "-", "-"},
+		{"unix:///tmp/docker.sock", NULL, "-", "-", "-"},
+		{"unix:///run/docker.sock\n", NULL, "-", "-", "-"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct sample sample;
+		bool is_refused = rows[i].fact && strcmp(rows[i].host, "-") == 0;
+
+		set_up(&sample);
+		if (rows[i].variable)
+			sample_set(&sample, rows[i].variable);
+		if (rows[i].fact)
+			facts_set_text(&sample.run.facts, FACT_DOCKER_WORKING_HOST, FACT_STRING,
+				       rows[i].fact);
+		compose(&sample);
+		expect_variable(&sample, "DOCKER_HOST", rows[i].host);
+		expect_variable(&sample, "DOCKER_TLS_VERIFY", rows[i].verify);
+		expect_variable(&sample, "DOCKER_TLS", rows[i].tls);
+		assert_int_equal(findings_find(&sample.run.findings,
+					       FINDING_ENVIRONMENT_VALUE_REFUSED) != NULL,
+				 is_refused);
+		sample_release(&sample);
+	}
+}
+
 /* What is exported comes back as the environment of the next step's spinup. */
 static void nothing_exported_is_an_option(void **state)
 {
@@ -339,6 +379,7 @@ int main(void)
 		cmocka_unit_test(names_of_our_own),
 		cmocka_unit_test(secrets_need_a_runner_that_hides_them),
 		cmocka_unit_test(values_that_would_break_a_file_are_left_out),
+		cmocka_unit_test(dockers_clients_get_the_socket_that_works),
 		cmocka_unit_test(nothing_exported_is_an_option),
 		cmocka_unit_test(a_name_goes_where_its_file_goes),
 		cmocka_unit_test(a_flood_of_secrets_is_left_out),

@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include "agent/cleanup.h"
 #include "agent/digest.h"
 #include "agent/http.h"
 #include "agent/http_failure.h"
@@ -13,6 +16,7 @@
 #include "agent/mem.h"
 #include "agent/run.h"
 #include "tests/unit/check.h"
+#include "tests/unit/machine.h"
 #include "tests/unit/tiny_server.h"
 
 #define TIMEOUT_MS 500u
@@ -227,6 +231,48 @@ static void tells_connect_failures(void **state)
 		close(full[i]);
 }
 
+/* A socket that takes no more connections is told by nothing but the lack of an errno. */
+static void speaks_over_sockets(void **state)
+{
+	struct machine machine;
+	struct tiny_server local;
+	struct sockaddr_un full = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CLEANUP_FREE char *good = NULL, *missing = NULL, *file = NULL;
+
+	(void)state;
+	machine_make(&machine);
+	machine_file(&machine, "/file", "");
+	good = mem_format("%s/good", machine.directory);
+	missing = mem_format("%s/missing", machine.directory);
+	file = mem_format("%s/file", machine.directory);
+	(void)snprintf(full.sun_path, sizeof(full.sun_path), "%s/full", machine.directory);
+	assert_int_equal(bind(listener, (struct sockaddr *)&full, sizeof(full)), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&full, sizeof(full)), 0);
+	tiny_server_start_local(&local, good, serve, NULL);
+	for (size_t i = 0; i < 4; i++) {
+		const char *const paths[] = {good, missing, file, full.sun_path};
+		const enum http_failure failures[] = {HTTP_OK, HTTP_UNREACHABLE, HTTP_REFUSED,
+						      HTTP_UNREACHABLE};
+		const int errors[] = {0, ENOENT, 0, 0};
+		struct http_connection *connection = http_open();
+		struct http_request request = {.unix_socket = paths[i]};
+		struct http_response response;
+
+		ask(connection, &request, "/ok", 80, &response);
+		assert_int_equal(response.failure, failures[i]);
+		assert_int_equal(response.os_errno, errors[i]);
+		http_response_release(&response);
+		http_close(connection);
+	}
+	tiny_server_stop(&local);
+	close(client);
+	close(listener);
+	machine_remove(&machine);
+}
+
 static const struct request_case {
 	const char *what;
 	struct http_request request;
@@ -424,6 +470,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_answers_apart),
 		cmocka_unit_test(tells_connect_failures),
+		cmocka_unit_test(speaks_over_sockets),
 		cmocka_unit_test(sends_requests),
 		cmocka_unit_test(heads_have_no_body),
 		cmocka_unit_test(refuses_broken_requests),

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,6 +126,24 @@ void tiny_server_start_at(struct tiny_server *ret, const char *host, uint16_t po
 	if (ret->pid == 0)
 		work(-1, udp, NULL, reply, data);
 	close(udp);
+}
+
+void tiny_server_start_local(struct tiny_server *ret, const char *path, tiny_serve *serve,
+			     const void *data)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	must(strlen(path) < sizeof(address.sun_path), "the path's length");
+	memcpy(address.sun_path, path, strlen(path));
+	must(bind(listener, (struct sockaddr *)&address, sizeof(address)) == 0, "bind");
+	must(listen(listener, 16) == 0, "listen");
+	ret->port = 0;
+	ret->pid = fork();
+	must(ret->pid >= 0, "fork");
+	if (ret->pid == 0)
+		work(listener, -1, serve, NULL, data);
+	close(listener);
 }
 
 void tiny_server_stop(struct tiny_server *server)

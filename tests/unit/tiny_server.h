@@ -25,6 +25,10 @@ void tiny_server_start(struct tiny_server *ret, tiny_serve *serve, tiny_reply *r
 void tiny_server_start_at(struct tiny_server *ret, const char *host, uint16_t port,
 			  tiny_reply *reply, const void *data);
 
+/* TCP's part at a unix socket: PATH must be free, and the port is 0. */
+void tiny_server_start_local(struct tiny_server *ret, const char *path, tiny_serve *serve,
+			     const void *data);
+
 void tiny_server_stop(struct tiny_server *server);
 
 /* A port on which nothing listens. */
