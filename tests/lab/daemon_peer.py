@@ -236,18 +236,18 @@ def answers(path):
         return True
 
 
-def _serve(lifeline, server, mode):
+def _serve(lifeline, server, converse):
     while True:
         ready, _, _ = select.select([lifeline, server], [], [])
         if lifeline in ready:
             return
         peer, _ = server.accept()
-        threading.Thread(target=Conversation(peer, mode).run, daemon=True).start()
+        threading.Thread(target=converse, args=(peer,), daemon=True).start()
 
 
-def start(pid, path, mode):
-    """Serves in a child process inside the pod of process pid; returns the function that ends it."""
-    mode = Mode(mode)
+def serve_in(pid, path, converse):
+    """Serves in a child process inside the pod of process pid, converse(peer) for each client in a thread of its own;
+    returns the function that ends it."""
     lifeline, ours = os.pipe()
     ready, say_ready = os.pipe()
     child = os.fork()
@@ -259,16 +259,22 @@ def start(pid, path, mode):
             server = _listen(path)
             os.write(say_ready, b"1")
             os.close(say_ready)
-            _serve(lifeline, server, mode)
+            _serve(lifeline, server, converse)
         finally:
             os._exit(0)
     os.close(lifeline)
     os.close(say_ready)
     with os.fdopen(ready, "rb") as stream:
         if stream.read() != b"1":
-            raise OSError(f"no daemon peer at {path}")
+            raise OSError(f"no peer at {path}")
 
     def stop():
         os.close(ours)
         os.waitpid(child, 0)
     return stop
+
+
+def start(pid, path, mode):
+    """Serves the worker protocol at a socket of the pod; returns the function that ends it."""
+    mode = Mode(mode)
+    return serve_in(pid, path, lambda peer: Conversation(peer, mode).run())

@@ -4,6 +4,7 @@
 import asyncio
 import ssl
 
+import docker_peer
 import faults_attic
 import faults_downloads
 import faults_grpc
@@ -15,7 +16,7 @@ from topology import TLS_FAULTS, fault_address, fault_host
 # Names that need no server of ours: addresses, and nginx's with wrong certificates.
 ELSEWHERE = ["refused", "blackhole", *(f"tls-{name}" for name in TLS_FAULTS), "tls-on-http", "grpcs-http1"]
 NAMES = [*ELSEWHERE, *faults_http.FAULTS, *faults_attic.NAMES, *faults_grpc.faults(), *proxies.FAULTS,
-         *faults_downloads.NAMES]
+         *faults_downloads.NAMES, *docker_peer.FAULTS]
 for _name in NAMES:
     topology.SERVERS.setdefault(fault_host(_name), fault_address(_name))
 
@@ -44,7 +45,7 @@ async def serve(options, ready):
     faults_http.LOG.append(open(f"{options['run']}/faults.log", "a", encoding="utf-8"))
     kept = []
     table = {**faults_http.FAULTS, **faults_attic.faults(options), **faults_grpc.faults(), **proxies.FAULTS,
-             **faults_downloads.faults(options)}
+             **faults_downloads.faults(options), **docker_peer.FAULTS}
     tls = _tls(options["certificates"])
     for name, (ports, handler) in table.items():
         listening = [(port, tls if name == "tls-alert" else None) for port in ports]

@@ -23,6 +23,8 @@ from pathlib import Path
 import archives
 import bazel_image
 import dns
+import docker_image
+import docker_peer
 import faults
 import go_programs
 import images
@@ -42,7 +44,7 @@ HOSTNAME = "tinyland-nix-bcdfg-runner-hjklm"
 CAP_SYS_ADMIN = 21
 GIB = 1 << 30
 # Images that the first pod makes which wants them: what makes each.
-LATE_IMAGES = {"bazel": bazel_image.make,
+LATE_IMAGES = {"bazel": bazel_image.make, "docker": docker_image.make,
                **{name: functools.partial(vulkan_images.layer, name) for name in vulkan_images.IMAGES}}
 PROGRAMS = ("nginx", "dnsmasq", "ip", "openssl")
 NAMESERVERS = {"cluster": topology.CLUSTER_DNS, "faulty": topology.FAULTY_DNS, "refused": topology.REFUSED,
@@ -223,7 +225,8 @@ class Lab:
         return json.dumps(document, indent=2) + "\n"
 
     def pod(self, *, image="nix", daemon=None, dns=None, down=None, hostname=HOSTNAME, files=None, tmpfs=(),
-            nodes=(), binds=(), kvm=None, denied=None, memory=8 * GIB, cpus=4, sudo=False, contract=None):
+            nodes=(), binds=(), kvm=None, denied=None, memory=8 * GIB, cpus=4, sudo=False, contract=None,
+            docker=None):
         """A fresh pod.
 
         image    nix, determinate, distro (Debian's own /usr/bin/nix), bare, thin, or one of LATE_IMAGES
@@ -240,7 +243,10 @@ class Lab:
         memory   limit in bytes, cpus a number; None: no limit
         sudo     whether the user runner may use sudo without a password
         contract the text of CONTRACT where it is not contract()'s
+        docker   what is at Docker's socket: a mode of docker_peer, or real (image docker): nothing waits for its start
         """
+        if docker == "real":
+            denied = denied or docker_peer.devices(self.cgroups)
         tmpfs = [spec if ":" in spec else f"{spec}:0777:0:0" for spec in tmpfs]
         nodes = [*nodes, *([f"/dev/kvm:10:232:{kvm}:0:0"] if kvm else [])]
         layers = str(LATE_IMAGES[image]()) if image in LATE_IMAGES else images.roots(self.images, image)
@@ -256,6 +262,7 @@ class Lab:
             hidden = any(spec.startswith("/nix:") for spec in tmpfs)
             has_nix = image in images.IMAGES and image not in images.WITHOUT_NIX and not hidden
             pod.start_daemon(daemon or ("real" if has_nix else "none"))
+            docker_peer.start(pod, docker)
         except BaseException:
             pod.close()
             raise
