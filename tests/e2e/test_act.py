@@ -37,7 +37,7 @@ def test_the_next_step_has_the_environment(lab, action):
 
 
 OUTPUTS = {"outcome": "ready", "lane": "tinyland-nix", "nix-version": "2.26.3", "determinate-version": "3.0.0",
-           "attic": "true", "attic-push": "unknown", "bazel": "true", "kvm": "", "gpu": "",
+           "attic": "true", "attic-push": "unknown", "bazel": "true", "kvm": "", "gpu": "", "docker": "",
            "runner_class": "tinyland-nix", "attic_reachable": "true", "bazel_cache_reachable": "true"}
 # act reads the last inner step's outputs as the composite's own too, and hides what is not mapped.
 ONE_MORE_STEP = "    - shell: sh\n      run: ':'\n"
@@ -227,7 +227,7 @@ RULES = {
     "require with warn": ({"require": "attic", "mode": "warn"}, {"down": DEAD}, 0, "failed", "attic-refused"),
     "warn": ({"mode": "warn"}, {"image": "bare"}, 0, "failed", "nix-absent"),
     "another label": ({"label": "tinyland-docker"}, DOCKER_POD, 0, "ready", "bazel-ready"),
-    "no Docker": ({"label": "tinyland-dind"}, {"image": "bare"}, 1, "failed", "toolchain-tool-missing"),
+    "no Docker": ({"label": "tinyland-dind", "deadline": "2"}, {"image": "bare"}, 1, "failed", "toolchain-tool-missing"),
     "skip": ({"skip": "bazel"}, {"down": {"bazel": "refused"}}, 0, "ready", "nix-ready"),
     "expect": ({"expect": "ci/spinup.json"}, {"files": {f"{act.CHECKOUT}/ci/spinup.json": EXPECTS_MORE}}, 1, "failed",
                "expected nix >=2.30, found 2.26.3"),

@@ -133,8 +133,8 @@ def test_spinup_finds_the_lane_in_such_a_pod(lab, spinup, lane):
     # What the annotation holds is the scale set's name.
     env = {each["name"]: each.get("value", VALUES[lane]["runnerScaleSetName"]) for each in container["env"]}
     assert env["SPINUP_SCALE_SET"] == lane
-    report = Report(lab.exec(["spinup", "doctor", "--json"], user="trusted", image="determinate", hostname="anything",
-                             memory=mebibytes(limits["memory"]) << 20, cpus=int(limits["cpu"]),
+    report = Report(lab.exec(["spinup", "doctor", "--json"], user="trusted", image="determinate", docker="good",
+                             hostname="anything", memory=mebibytes(limits["memory"]) << 20, cpus=int(limits["cpu"]),
                              env={"SPINUP_CONTRACT": CONTRACT, **env}))
     assert report.document["lane"]["label"] == lane
     assert report.document["lane"]["source"] == "SPINUP_SCALE_SET"
