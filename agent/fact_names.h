@@ -57,6 +57,7 @@
 #define FACT_DOCKER_USABLE "docker.is_usable" /* boolean: a daemon answered */
 /* string: the socket that works, where what the job's clients go to does not */
 #define FACT_DOCKER_WORKING_HOST "docker.working_host"
+#define FACT_DOCKER_OLDEST_API "docker.oldest_api_version" /* string: "1.24" */
 
 /* kvm */
 #define FACT_KVM_USABLE "kvm.is_usable" /* boolean: a guest ran, as this user */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "agent/command.h"
+#include "agent/docker_client.h"
 #include "agent/mem.h"
 #include "agent/nix_kvm.h"
 #include "agent/repair.h"
@@ -55,6 +56,7 @@ void pipeline_prove(struct pipeline *pipeline)
 	if (may_mend(pipeline->result.command, job->options))
 		repair_all(run, job, &pipeline->plan);
 	nix_kvm_judge(&run->facts, &pipeline->plan, &run->findings);
+	docker_client_judge(&run->facts, &run->findings);
 	endpoints_check_facts(&job->endpoints, &run->facts, &run->findings);
 	expect_judge(&job->expect, &job->lane, &run->facts, &run->findings);
 	environment_compose(&pipeline->environment, job, run, &run->findings);

@@ -232,7 +232,7 @@ static void report_facts(const struct docker_evidence *evidence, struct channel 
 	channel_string(channel, "docker.version", version->version);
 	channel_string(channel, "docker.api_version", version->api);
 	if (*version->oldest_api)
-		channel_string(channel, "docker.oldest_api_version", version->oldest_api);
+		channel_string(channel, FACT_DOCKER_OLDEST_API, version->oldest_api);
 	if (*version->system)
 		channel_string(channel, "docker.system", version->system);
 }

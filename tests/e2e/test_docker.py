@@ -184,6 +184,17 @@ def test_a_way_that_is_good_stays(reports, name):
     assert not {"DOCKER_HOST", "DOCKER_TLS_VERIFY"} & set(report.exported())
 
 
+def test_a_client_that_the_daemon_refuses(lab, spinup):
+    """Both are there, and nothing works: the daemon is not to blame."""
+    assert spinup
+    old = File("#!/bin/sh\necho 'Docker version 24.0.4, build abc'\n", 0o755)
+    report = prove(lab, *LANE, **place("oldest=1.44", files={"/usr/local/bin/docker": old}))
+    assert report.bad() == {"docker-client-old": "error"} and report.outcome == "failed"
+    assert report.ids("docker") == {"docker-ready": "ok"}
+    newer = prove(lab, *LANE, **place("oldest=1.44"))
+    assert not newer.bad() and newer.outcome == "ready"
+
+
 def test_two_requests_are_enough(lab, spinup):
     """For a daemon that is there: /_ping and /version, once each."""
     assert spinup

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Zlib
 """What listens at Docker's socket: the real daemon, or a peer that speaks its API, in old and new versions, and
-wrongly. The modes of the peer are the keys of MODES, or api=VERSION; with TCP it is a fault server docker-MODE."""
+wrongly. The modes of the peer are the keys of MODES; some of them are fault servers docker-MODE, too."""
 
 import json
 import socket
@@ -63,6 +63,7 @@ MODES = {
     "hostile-version": (PONG, reply("200 OK", version(Version=HOSTILE))),
     "api=1.23": (PONG, reply("200 OK", version(Version="1.11.2", ApiVersion="1.23", MinAPIVersion=None))),
     "api=1.41": (PONG, reply("200 OK", version(Version="20.10.24", ApiVersion="1.41"))),
+    "oldest=1.44": (PONG, reply("200 OK", version(Version="29.0.0", ApiVersion="1.52", MinAPIVersion="1.44"))),
     "podman": (PONG, reply("200 OK", version(Version="4.3.1", ApiVersion="1.41"))),
     "short": (PONG[:-1], b""),
     "big": (PONG, reply("200 OK", version(Padding="x" * 1000000))),

@@ -12,6 +12,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/digest.h"
+#include "agent/docker_client.h"
 #include "agent/error.h"
 #include "agent/fact_names.h"
 #include "agent/job.h"
@@ -334,6 +335,39 @@ static void check_most_telling(void **state)
 	assert_string_equal(heard.findings.items[0].subject, usual_shown);
 }
 
+/* ---- the client */
+
+static void check_client(void **state)
+{
+	static const struct {
+		const char *client, *oldest;
+		bool is_old;
+	} rows[] = {
+		{"24.0.4", "1.44", true},        {"20.10.24+dfsg1", "1.44", true},
+		{"18.09.1", "1.40", true},       {"27.5.1", "1.48", true},
+		{"25.0.0", "1.44", false},       {"24.0.4", "1.43", false},
+		{"26.1.5+dfsg1", "1.24", false}, {"29.0.0", "1.44", false},
+		{"28.0.1", "1.99", false}, /* not in the table: said nothing of */
+		{"1.13.1", "1.44", false},       {"17.03.0-ce", "1.44", false},
+		{"24.0.4", "2.0", false},        {"24.0.4", "1", false},
+		{"-1", "1.44", false},           {"", "1.44", false},
+		{NULL, "1.44", false},           {"24.0.4", NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		CLEANUP(facts_release) struct facts facts = {0};
+		CLEANUP(findings_release) struct findings findings = {0};
+
+		if (rows[i].client)
+			facts_set_text(&facts, FACT_DOCKER_VERSION, FACT_STRING, rows[i].client);
+		if (rows[i].oldest)
+			facts_set_text(&facts, FACT_DOCKER_OLDEST_API, FACT_STRING, rows[i].oldest);
+		docker_client_judge(&facts, &findings);
+		assert_int_equal(findings.count, rows[i].is_old ? 1 : 0);
+	}
+}
+
 /* ---- the whole probe */
 
 static const char docker[] = "{\"Version\":\"28.0.1\",\"ApiVersion\":\"1.48\",\"Os\":\"linux\","
@@ -651,7 +685,8 @@ int main(void)
 		cmocka_unit_test(check_most_telling),  cmocka_unit_test(check_places),
 		cmocka_unit_test(check_wrong_answers), cmocka_unit_test(check_leftovers),
 		cmocka_unit_test(check_full_queue),    cmocka_unit_test(check_waiting),
-		cmocka_unit_test(check_one_place),     cmocka_unit_test(check_plan),
+		cmocka_unit_test(check_one_place),     cmocka_unit_test(check_client),
+		cmocka_unit_test(check_plan),
 	};
 
 	digest_initialise();
