@@ -18,5 +18,5 @@ int contract_read_mebibytes(struct json_reader *reader, const struct json *value
 /* A json_field reader: an http or https URL without user info. */
 int contract_read_web_url(struct json_reader *reader, const struct json *value, void *slot);
 
-/* Whether TEXT names a system ("x86_64-linux") that the contract may speak of. */
+/* Whether the contract may speak of TEXT, a kind of machine such as "x86_64-linux". */
 bool contract_knows_system(const char *text);

@@ -71,9 +71,10 @@ static _Noreturn void be_child(const struct call *call, char *const *sudo, const
 	    dup2(fds[0], STDOUT_FILENO) < 0 || dup2(fds[1], STDERR_FILENO) < 0)
 		_exit(3);
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (!sudo)
+	if (sudo)
+		(void)execve(sudo[0], sudo, (char *const *)environment);
+	else
 		be_mender(call);
-	(void)execve(sudo[0], sudo, (char *const *)environment);
 	_exit(3);
 }
 

@@ -16,7 +16,7 @@
 struct visit {
 	uid_t owner;
 	bool is_strict;
-	struct error *error;
+	struct error found; /* what others can change */
 };
 
 static bool is_closed(const struct stat *status, bool is_strict)
@@ -29,16 +29,16 @@ static bool is_closed(const struct stat *status, bool is_strict)
 /* EPERM tells the end of the walk from a file that is missing. */
 static int look_at(const char *path, const struct stat *status, void *data)
 {
-	const struct visit *visit = data;
+	struct visit *visit = data;
 
 	if (status->st_uid != 0 && status->st_uid != visit->owner)
 		(void)error_set(
-			visit->error, ERROR_AGENT,
+			&visit->found, ERROR_AGENT,
 			"%.300s belongs to user %u, who could replace it: it must belong to "
 			"root (chown root)",
 			path, (unsigned int)status->st_uid);
 	else if (!is_closed(status, visit->is_strict))
-		(void)error_set(visit->error, ERROR_AGENT,
+		(void)error_set(&visit->found, ERROR_AGENT,
 				"%.300s has mode %04o, so that others can change it: it must be "
 				"writable for root alone (chmod go-w)",
 				path, (unsigned int)status->st_mode & 07777u);
@@ -48,34 +48,31 @@ static int look_at(const char *path, const struct stat *status, void *data)
 	return -1;
 }
 
-static int check(const struct root *root, const char *path, struct visit *visit, struct strbuf *ret)
+static int check(const struct root *root, const char *path, struct visit *visit, struct strbuf *ret,
+		 struct error *error)
 {
-	struct error found = {0};
-	struct error *error = visit->error;
-
-	visit->error = &found;
 	if (root_walk(root, path, look_at, visit, ret) == 0)
 		return 0;
-	if (found.code != ERROR_NONE)
-		return error_set(error, found.code, "%s", found.message);
+	if (visit->found.code != ERROR_NONE)
+		return error_set(error, visit->found.code, "%s", visit->found.message);
 	return error_set(error, ERROR_AGENT, "%.300s: %s", path, strerror(errno));
 }
 
 int trusted_path_check(const struct root *root, const char *path, uid_t owner, struct error *error)
 {
 	CLEANUP_STRBUF struct strbuf resolved = STRBUF_INIT(PATH_MAX);
-	struct visit visit = {.owner = owner, .error = error};
+	struct visit visit = {.owner = owner};
 
-	return check(root, path, &visit, &resolved);
+	return check(root, path, &visit, &resolved, error);
 }
 
 int trusted_path_resolve(const struct root *root, const char *path, struct strbuf *ret,
 			 struct error *error)
 {
-	struct visit visit = {.is_strict = true, .error = error};
+	struct visit visit = {.is_strict = true};
 	struct stat status;
 
-	if (check(root, path, &visit, ret) < 0)
+	if (check(root, path, &visit, ret, error) < 0)
 		return -1;
 	if (text_starts_with(ret->data, "/nix/") || text_starts_with(ret->data, "/proc/"))
 		return error_set(
