@@ -13,10 +13,11 @@
 const struct command command_table[] = {
 	{"run", "", "prove the lane, write the environment, fail fast",
 	 "Proves what the job's label promises and which caches answer, all in one run and within one\n"
-	 "deadline; on a lane that promises Nix, mends or installs it where that is needed and this user\n"
-	 "is root or may use sudo (--no-repair leaves it); writes the configuration of the proven caches for the next steps (GITHUB_ENV,\n"
-	 "GITHUB_PATH, GITHUB_OUTPUT, the step summary); ends with status 1 when a promise is broken.\n"
-	 "A cache that does not answer never stops the job: it is left out, and said.",
+	 "deadline. On a lane that promises Nix it mends Nix, or installs it, where that is needed and this\n"
+	 "user is root or may use sudo (--no-repair leaves it). It writes the configuration of the proven\n"
+	 "caches for the next steps (GITHUB_ENV, GITHUB_PATH, GITHUB_OUTPUT, the step summary), and ends\n"
+	 "with status 1 when a promise is broken. A cache that does not answer never stops the job: it is\n"
+	 "left out, and said.",
 	 COMMAND_RUN, 0, command_run},
 	{"hook", "started", "run, in the runner's hook before the job",
 	 "Does in ACTIONS_RUNNER_HOOK_JOB_STARTED what run does in a step: proves the lane, and writes\n"

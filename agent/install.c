@@ -193,7 +193,7 @@ static int install_within(struct installation *installation, const struct instal
 			  size_t left, struct strbuf *said, struct error *error)
 {
 	int64_t end_us = installation->end_us, now_us = run_clock_us();
-	int64_t share_us = (end_us - now_us) / (int64_t)left;
+	int64_t share_us = (end_us - now_us) / (left ? (int64_t)left : 1);
 	int status;
 
 	if (share_us < MIN_SHARE_US)
