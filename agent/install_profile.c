@@ -18,7 +18,6 @@
 #include "agent/error.h"
 #include "agent/install.h"
 #include "agent/mem.h"
-#include "agent/narinfo.h"
 #include "agent/nix_tree.h"
 #include "agent/registration.h"
 #include "agent/root.h"
@@ -109,11 +108,6 @@ static int add_generation(const struct root *root, int profiles, const char *env
 
 /* ---- a user environment where the closure has none */
 
-static bool is_named(const char *store_path, const char *name)
-{
-	return strstr(store_path + strlen(NIX_STORE_DIRECTORY "/") + NIX_HASH_PART_LENGTH, name);
-}
-
 static const char *find_environment(const struct root *root,
 				    const struct registration *registration)
 {
@@ -142,7 +136,7 @@ static int build_environment(const struct installation *installation,
 	words_add(&arguments, "--install");
 	words_add(&arguments, nix);
 	for (size_t i = 0; i < registration->count; i++)
-		if (is_named(registration->paths[i].path, "-nss-cacert-"))
+		if (strstr(registration->paths[i].path, "-nss-cacert-"))
 			words_add(&arguments, registration->paths[i].path);
 	words_end(&arguments);
 	return install_run(installation, (const char *const *)arguments.items, 0, error);

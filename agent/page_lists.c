@@ -132,6 +132,8 @@ void page_print_environment(const struct result *result, const struct page_style
 	const struct environment *environment = result->environment;
 	size_t longest = 0;
 
+	if (result->command->bit == COMMAND_INSTALL && result->outcome == OUTCOME_FAILED)
+		return; /* there is nothing to use */
 	if (result->command->bit == COMMAND_PROBE)
 		return;
 	strbuf_printf(out, "\n%s\n", heading(result));

@@ -12,13 +12,16 @@
 #include "agent/fact_names.h"
 #include "agent/install_state.h"
 #include "agent/job.h"
+#include "agent/mem.h"
 #include "agent/nix_caches.h"
+#include "agent/nix_daemon.h"
 #include "agent/nix_kvm.h"
 #include "agent/nix_links.h"
 #include "agent/plan.h"
 #include "agent/repair_call.h"
 #include "agent/root.h"
 #include "agent/run.h"
+#include "agent/text.h"
 #include "agent/words.h"
 #include "probes/table.h"
 
@@ -75,6 +78,22 @@ static bool wants_daemon_for_others(const struct job *job)
 	return job->context.uid == 0 && job->options->command & (COMMAND_INSTALL | COMMAND_EXEC);
 }
 
+/* The job asks for a daemon that is not the machine's own, which alone is started here. */
+static bool has_other_socket(const struct context *context)
+{
+	const char *path = context_env(context, "NIX_DAEMON_SOCKET_PATH");
+	const char *remote = context_env(context, "NIX_REMOTE");
+
+	return (path && strcmp(path, NIX_DAEMON_SOCKET) != 0) ||
+	       (remote && text_starts_with(remote, "unix:///"));
+}
+
+static bool is_of_the_daemon(const struct repair *row)
+{
+	return row->mend == repair_daemon_absent || row->mend == repair_daemon_frozen ||
+	       row->mend == repair_daemon_anew || row->mend == repair_daemon_socket;
+}
+
 static bool may_be_tried(const struct attempt *attempt, const struct repair *row)
 {
 	const struct job *job = attempt->job;
@@ -85,8 +104,10 @@ static bool may_be_tried(const struct attempt *attempt, const struct repair *row
 		return is_contracts_cache(job) && was_here(job);
 	if (row->cures == FINDING_NIX_SINGLE_USER)
 		return wants_daemon_for_others(job);
-	if (row->mend == repair_daemon_anew)
-		return was_here(job);
+	if (row->mend == repair_daemon_anew && !was_here(job))
+		return false;
+	if (is_of_the_daemon(row) && has_other_socket(&job->context))
+		return false;
 	return true;
 }
 
@@ -216,21 +237,34 @@ static void weigh_words(struct attempt *attempt)
 	}
 }
 
+/* What weighs most of what was asked for; NULL where none of it is a finding any more. */
+static const struct finding *worst_asked(const struct attempt *attempt, enum severity *ret_weight)
+{
+	const struct finding *worst = NULL;
+
+	*ret_weight = SEVERITY_NOTICE;
+	for (size_t i = 0; i < repair_count(); i++) {
+		enum finding_id id = repair_table[i].cures;
+		enum severity weight = attempt->is_asked[i] ? weight_of(attempt, id) : SEVERITY_OK;
+
+		if (weight < *ret_weight || (worst && weight == *ret_weight))
+			continue;
+		*ret_weight = weight;
+		worst = findings_find(&attempt->run->findings, id);
+	}
+	return worst;
+}
+
 static void report_rights(struct attempt *attempt, const char *names, const struct error *error)
 {
 	struct findings *findings = &attempt->run->findings;
-	enum severity worst = SEVERITY_NOTICE;
+	enum severity weight;
+	const struct finding *worst = worst_asked(attempt, &weight);
+	CLEANUP_FREE char *what = worst ? mem_format("%s; ", worst->detail) : mem_strdup("");
 
-	findings_note(findings, FINDING_REPAIR_NEEDS_ROOT, names, "spinup may not mend it: %s",
-		      error->message);
-	for (size_t i = 0; i < repair_count(); i++) {
-		enum severity weight = attempt->is_asked[i]
-					       ? weight_of(attempt, repair_table[i].cures)
-					       : SEVERITY_OK;
-
-		worst = weight > worst ? weight : worst;
-	}
-	findings_lead(findings, findings->count - 1, worst);
+	findings_note(findings, FINDING_REPAIR_NEEDS_ROOT, names, "%sspinup may not mend it: %s",
+		      what, error->message);
+	findings_lead(findings, findings->count - 1, weight);
 }
 
 /* Returns whether it is worth looking again. */

@@ -83,7 +83,7 @@ def test_by_hand_it_proves_and_writes_to_no_runner(lab, spinup):
 
 def test_a_failed_lane_fails_the_job_only_under_enforce(lab, spinup):
     """The default is to say it, and to give the job what was proven."""
-    warned = hook_in(lab, daemon="none")
+    warned = hook_in(lab, "--no-repair", daemon="none")
     assert warned.rc == 0
     assert warned.report["outcome"] == "failed"
     assert warned.stdout.count("::error title=spinup%3A nix-daemon-no-socket::") == 1

@@ -19,9 +19,11 @@ def test_nix_command_not_found(lab, spinup):
     assert spinup
     report = prove(lab, image="bare", daemon="none")
     finding = report.finding("nix-absent")
-    assert report.outcome == "failed" and finding["severity"] == "error" and "Install Nix" in finding["remedy"]
+    assert report.outcome == "failed" and finding["severity"] == "error" and "spinup install" in finding["remedy"]
     page = lab.exec(["spinup", "run"], image="bare", user="trusted", runner=True, env=CONTRACT)
-    assert page.rc == 1 and page.stdout.splitlines()[-1].startswith("::error title=spinup%3A nix-absent::")
+    # The cause first, and why it could not be mended here.
+    assert page.rc == 1 and page.stdout.splitlines()[-1].startswith(
+        "::error title=spinup%3A repair-needs-root::spinup nix-absent: no nix program, and no /nix; spinup may not mend it: ")
 
 
 def test_determinate_nixd_command_not_found(lab, spinup):

@@ -33,7 +33,7 @@ def job(lab):
                "GitHub's token": GITHUB, "netrc's password": NETRC}
     env = {"ATTIC_TOKEN": token, "BAZEL_REMOTE_CACHE": f"grpc://job:{PASSWORD}@{BAZEL}:9092",
            "NIX_CONFIG": f"access-tokens = github.com={GITHUB}\nextra-experimental-features = flakes"}
-    files = {"/etc/nix/netrc": File(f"machine example.org login me password {NETRC}\n", 0o644)}
+    files = {"/nix/var/determinate/netrc": File(f"machine example.org login me password {NETRC}\n", 0o644)}
     return secrets, env, files
 
 

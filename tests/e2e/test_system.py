@@ -8,7 +8,7 @@ from report import taken, together
 from visit import Folder
 
 GIB = 1 << 30
-ALONE = ["--skip", "attic", "--skip", "bazel"]
+ALONE = ["--skip", "attic", "--skip", "bazel", "--no-repair"]
 WORK = "/home/runner/_work"
 HEAVY = ["--label", "tinyland-nix-heavy"]
 DOCKER = ["--label", "tinyland-docker"]
