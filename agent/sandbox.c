@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -24,6 +25,7 @@
 #include "agent/mem.h"
 
 #define MAX_INSTRUCTIONS 4096u /* the kernel's BPF_MAXINSNS */
+#define NOBODY 65534u          /* on every distribution, and the kernel's own for who is unknown */
 
 #define FILES (1u << SANDBOX_FILES)
 #define NETWORK (1u << SANDBOX_NETWORK)
@@ -313,16 +315,31 @@ enum sandbox_level sandbox_enter(const struct sandbox *sandbox, enum sandbox_pro
 	return load_filter(sandbox, profile, has_landlock);
 }
 
-/* For root: no path leads out of the directory, and no capability is left to undo that. A refusal is no
- * failure: the layers behind it hold without. */
-static void enter_root(int directory_fd)
+static void drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
 
+	(void)syscall(SYS_capset, &header, none);
+}
+
+void sandbox_drop_root(void)
+{
+	if (geteuid() == 0) {
+		(void)!setgroups(0, NULL);
+		(void)!setresgid(NOBODY, NOBODY, NOBODY);
+		(void)!setresuid(NOBODY, NOBODY, NOBODY);
+	}
+	drop_capabilities();
+}
+
+/* For root: no path leads out of the directory, and no capability is left to undo that. A refusal is no
+ * failure: the layers behind it hold without. */
+static void enter_root(int directory_fd)
+{
 	if (fchdir(directory_fd) == 0)
 		(void)!chroot(".");
-	(void)syscall(SYS_capset, &header, none);
+	drop_capabilities();
 }
 
 enum sandbox_level sandbox_enter_directory(const struct sandbox *sandbox, int directory_fd)

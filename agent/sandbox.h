@@ -39,6 +39,10 @@ enum sandbox_level sandbox_enter(const struct sandbox *sandbox, enum sandbox_pro
  * be left. Root has the directory for its root afterwards and no capability, at every level, even "none". */
 enum sandbox_level sandbox_enter_directory(const struct sandbox *sandbox, int directory_fd);
 
+/* Before sandbox_enter, in a process that needs none of root's rights: no capability, no group, and nobody's uid
+ * and gid. A refusal is no failure. A change of user takes the parent's death signal (PR_SET_PDEATHSIG) back. */
+void sandbox_drop_root(void);
+
 /* "none", "seccomp", "seccomp+landlock". */
 const char *sandbox_level_name(enum sandbox_level level);
 

@@ -3,6 +3,8 @@
  * with the release libraries by tests/static/sandbox_denials.c. */
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -156,6 +158,46 @@ static void what_is_forbidden_kills(void **state)
 	assert_int_equal(in_child(open_a_socket, NULL), -SIGSYS);
 }
 
+/* What is left of root's: 0 nothing, 1 capabilities, 2 user or group, 3 other groups. */
+static int drop_root(const void *argument)
+{
+	const struct refusal *refusal = argument;
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	const gid_t other = 1;
+	uid_t uids[3];
+	gid_t gids[3];
+
+	if (setgroups(1, &other) < 0 || !refuse(refusal->first, refusal->second, refusal->error))
+		return 100;
+	sandbox_drop_root();
+	if (getresuid(&uids[0], &uids[1], &uids[2]) < 0 ||
+	    getresgid(&gids[0], &gids[1], &gids[2]) < 0 || syscall(SYS_capget, &header, data) < 0)
+		return 100;
+	for (size_t i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		if (data[i].effective | data[i].permitted | data[i].inheritable)
+			return 1;
+	for (size_t i = 0; i < 3; i++)
+		if (uids[i] == 0 || gids[i] == 0)
+			return 2;
+	return getgroups(0, NULL) ? 3 : 0;
+}
+
+static void root_is_dropped(void **state)
+{
+	static const struct refusal granted = {NOTHING, NOTHING, 0, 0, 0, false};
+	/* What is refused changes nothing of the rest. */
+	static const struct refusal no_user = {SYS_setresuid, SYS_setresgid, EPERM, 0, 0, false};
+	static const struct refusal no_groups = {SYS_setgroups, NOTHING, EPERM, 0, 0, false};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* who is not root has nothing to drop */
+	assert_int_equal(in_child(drop_root, &granted), 0);
+	assert_int_equal(in_child(drop_root, &no_user), 2);
+	assert_int_equal(in_child(drop_root, &no_groups), 3);
+}
+
 /* The job's sudo must go on working. */
 static void the_parent_is_left_alone(void **state)
 {
@@ -180,11 +222,9 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(refusals_mean_lower_levels),
-		cmocka_unit_test(nothing_to_load),
-		cmocka_unit_test(what_is_forbidden_kills),
-		cmocka_unit_test(the_parent_is_left_alone),
-		cmocka_unit_test(names),
+		cmocka_unit_test(refusals_mean_lower_levels), cmocka_unit_test(nothing_to_load),
+		cmocka_unit_test(what_is_forbidden_kills),    cmocka_unit_test(root_is_dropped),
+		cmocka_unit_test(the_parent_is_left_alone),   cmocka_unit_test(names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
