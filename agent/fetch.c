@@ -30,22 +30,12 @@ const struct fetch_limits fetch_limits_usual = {
 
 /* ---- the message */
 
-/* The URL as it may be shown: without user info, and without a query, which may be a signature. */
-static char *shown_url(const char *text)
-{
-	CLEANUP_FREE char *front = mem_strndup(text, strcspn(text, "?#"));
-	struct strbuf out = STRBUF_INIT(MAX_REASON_BYTES);
-
-	text_redact_urls(&out, front);
-	return strbuf_take(&out);
-}
-
 /* Adds one mirror's reason: each has its part of the room. */
 static void add_reason(struct fetch_job *job, size_t mirrors, const char *url, const char *reason)
 {
 	char *message = job->result->message;
 	const size_t size = sizeof(job->result->message);
-	CLEANUP_FREE char *shown = shown_url(url);
+	CLEANUP_FREE char *shown = fetch_url_shown(url);
 	CLEANUP_STRBUF struct strbuf line = STRBUF_INIT(MAX_REASON_BYTES * 2);
 	CLEANUP_STRBUF struct strbuf redacted = STRBUF_INIT(MAX_REASON_BYTES * 2);
 	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(size - 1);

@@ -12,6 +12,7 @@
 #include "agent/text.h"
 
 #define MAX_BYTES 8192u /* signed URLs of object stores have 1 to 2 KiB */
+#define MAX_SHOWN_BYTES 1024u
 
 /* Where the parts of "scheme://authority/path?query" begin; each ends where the next begins. */
 struct parts {
@@ -162,4 +163,13 @@ void fetch_url_release(struct fetch_url *url)
 	free(url->text);
 	url->text = NULL;
 	url_release(&url->url);
+}
+
+char *fetch_url_shown(const char *text)
+{
+	CLEANUP_FREE char *front = mem_strndup(text, strcspn(text, "?#"));
+	struct strbuf out = STRBUF_INIT(MAX_SHOWN_BYTES);
+
+	text_redact_urls(&out, front);
+	return strbuf_take(&out);
 }

@@ -19,3 +19,7 @@ int fetch_url_parse(const char *text, struct fetch_url *ret, struct error *error
 int fetch_url_resolve(const struct fetch_url *base, const char *location, struct fetch_url *ret,
 		      struct error *error);
 void fetch_url_release(struct fetch_url *url);
+
+/* Any URL, even a bad one, as it may be shown: without user info, and without a query, which may be a
+ * signature. The caller frees. */
+char *fetch_url_shown(const char *text);

@@ -119,12 +119,32 @@ static void resolves_locations(void **state)
 	}
 }
 
+static void hides_what_may_be_secret(void **state)
+{
+	static const char *const rows[][2] = {
+		{"https://h.test/a?X-Signature=secret", "https://h.test/a"},
+		{"https://h.test/a#secret", "https://h.test/a"},
+		{"https://user:secret@h.test/a", "https://user:***@h.test/a"},
+		{"no URL?secret", "no URL"},
+		{"", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char *shown = fetch_url_shown(rows[i][0]);
+
+		assert_string_equal(shown, rows[i][1]);
+		free(shown);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parses_urls),
 		cmocka_unit_test(bounds_lengths),
 		cmocka_unit_test(resolves_locations),
+		cmocka_unit_test(hides_what_may_be_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
