@@ -137,8 +137,8 @@ static void finish(struct fetch_job *job, enum fetch_verdict verdict)
 	struct fetch_result *result = job->result;
 	bool is_reader_gone = job->sink.failure == FETCH_SINK_READER_GONE;
 	int write_errno = job->sink.write_errno;
-	bool is_hashed = fetch_sink_close(&job->sink, result->sha256) == 0;
 
+	fetch_sink_close(&job->sink);
 	if (verdict == FETCH_TRY_DONE)
 		result->message[0] = '\0'; /* of the mirrors before */
 	if (verdict == FETCH_TRY_BROKEN && is_reader_gone)
@@ -146,9 +146,6 @@ static void finish(struct fetch_job *job, enum fetch_verdict verdict)
 	else if (verdict == FETCH_TRY_BROKEN)
 		(void)snprintf(result->message, sizeof(result->message),
 			       "what was fetched cannot be passed on: %s", strerror(write_errno));
-	else if (verdict == FETCH_TRY_DONE && !is_hashed)
-		(void)snprintf(result->message, sizeof(result->message),
-			       "what was fetched cannot be hashed");
 	else if (verdict == FETCH_TRY_DONE)
 		result->end = FETCH_DONE;
 	else if (!*result->message)
@@ -167,9 +164,12 @@ void fetch(const struct fetch_request *request, struct fetch_result *ret)
 
 	*ret = (struct fetch_result){.end = FETCH_FAILED};
 	resolver_read(&job.resolver, &request->context->root);
+	/* For http as well, which may redirect to https. */
+	(void)ca_search_find(request->context, NULL, &job.ca);
+	if (request->on_ready)
+		request->on_ready(request->on_ready_data);
 	fetch_sink_open(&job.sink, request->out_fd, request->max_bytes);
 	finish(&job, use_mirrors(&job));
 	resolver_release(&job.resolver);
-	if (job.has_ca_search)
-		ca_search_release(&job.ca);
+	ca_search_release(&job.ca);
 }

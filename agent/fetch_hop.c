@@ -6,7 +6,6 @@
 #include "agent/error.h"
 #include "agent/fetch_head.h"
 #include "agent/fetch_url.h"
-#include "agent/text.h"
 
 void fetch_hop_release(struct fetch_hop *hop)
 {
@@ -51,12 +50,6 @@ int fetch_hop_prepare(struct fetch_hop *hop)
 
 	if (proxy_for(context, &hop->url->url, &hop->proxy, &error))
 		return fetch_try_end(hop->try, FETCH_TRY_ELSEWHERE, "%s", error.message);
-	if (!hop->job->has_ca_search &&
-	    (hop->url->url.is_tls ||
-	     (hop->proxy.text && text_starts_with(hop->proxy.text, "https:")))) {
-		(void)ca_search_find(context, NULL, &hop->job->ca);
-		hop->job->has_ca_search = true;
-	}
 	return resolve(hop);
 }
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Zlib */
-/* Where fetched bytes go: hashed as they pass, written in large pieces, each once. */
+/* Where fetched bytes go: written in large pieces, each once. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
-
-#include "agent/digest.h"
 
 enum fetch_sink_failure {
 	FETCH_SINK_OK,
@@ -21,7 +19,6 @@ struct fetch_sink {
 	uint64_t skip;  /* so many of those that come next are here already */
 	enum fetch_sink_failure failure;
 	int write_errno;
-	struct digest_sha256 *digest;
 	char *buffer; /* what is not yet written */
 	size_t buffered;
 };
@@ -38,5 +35,5 @@ int fetch_sink_take(struct fetch_sink *sink, const char *bytes, size_t length);
 /* Writes what is still in the buffer; blocks as long as the reader does. Returns as fetch_sink_take. */
 int fetch_sink_flush(struct fetch_sink *sink);
 
-/* Releases everything. Returns 0 with the digest of all that was taken, or -1 when hashing failed. */
-int fetch_sink_close(struct fetch_sink *sink, uint8_t ret[DIGEST_SHA256_BYTES]);
+/* Releases everything; what is still in the buffer is lost. */
+void fetch_sink_close(struct fetch_sink *sink);

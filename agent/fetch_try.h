@@ -19,8 +19,7 @@ struct fetch_job {
 	const struct fetch_limits *limits;
 	struct fetch_result *result;
 	struct resolver resolver;
-	struct ca_search ca; /* found for the first URL that needs it */
-	bool has_ca_search;
+	struct ca_search ca;
 	struct fetch_sink sink;
 	int64_t total; /* bytes of the file; -1: no server has said it */
 };

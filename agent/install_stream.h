@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Zlib */
-/* One pinned file, downloaded and used in one stream: a process that speaks to the network and hashes,
- * another that reads from it through a pipe and writes below the staging directory. Nothing of it may
- * be used before the digest has been compared. */
+/* One pinned file, downloaded and used in one stream: a process that speaks to the network, one that
+ * hashes what that one passes on, and one that reads it then and writes below the staging directory
+ * (install_pipeline.h). Nothing of it may be used before the digest has been compared. */
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct install_stream {
 
 struct install_stream_end {
 	size_t mirror;       /* the one that was used last */
-	bool was_each_tried; /* no mirror is left */
+	bool was_each_tried; /* no mirror is left, or none may be tried: a process does not end */
 	uint64_t bytes;      /* that came */
 	int64_t took_us;
 };

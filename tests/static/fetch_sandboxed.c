@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* Proves that the release's libcurl, which is built with few features, downloads as it should in the
- * network sandbox: through a proxy, and taking up what stalled. Ends with 1 when it does not. */
+ * network sandbox and without root's rights: through a proxy, and taking up what stalled. Ends with 1 when it does not. */
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -70,6 +70,20 @@ static unsigned int start_proxy(pid_t *ret_pid)
 	return ntohs(address.sin_port);
 }
 
+struct fetcher {
+	const struct sandbox *sandbox;
+	struct context context;
+};
+
+static void give_up_rights(void *data)
+{
+	struct fetcher *fetcher = data;
+
+	root_close(&fetcher->context.root);
+	sandbox_drop_root();
+	(void)sandbox_enter(fetcher->sandbox, SANDBOX_NETWORK);
+}
+
 static _Noreturn void fetch_in_sandbox(const struct sandbox *sandbox, unsigned int port, int out_fd,
 				       struct fetch_result *result)
 {
@@ -81,20 +95,21 @@ static _Noreturn void fetch_in_sandbox(const struct sandbox *sandbox, unsigned i
 						   .backoff_ms = 1};
 	char variable[64];
 	char *environment[] = {variable, NULL};
-	struct context context = {.environment = environment};
+	struct fetcher fetcher = {.sandbox = sandbox, .context = {.environment = environment}};
 	const struct fetch_request request = {
-		.context = &context,
+		.context = &fetcher.context,
 		.urls = urls,
 		.max_bytes = 100,
 		.end_us = run_clock_us() + INT64_C(60000000),
 		.out_fd = out_fd,
 		.limits = &limits,
+		.on_ready = give_up_rights,
+		.on_ready_data = &fetcher,
 	};
 
 	(void)snprintf(variable, sizeof(variable), "http_proxy=http://u:p@127.0.0.1:%u", port);
-	if (root_open_directory(&context.root, NULL, NULL) < 0)
+	if (root_open_directory(&fetcher.context.root, NULL, NULL) < 0)
 		_exit(1);
-	(void)sandbox_enter(sandbox, SANDBOX_NETWORK);
 	fetch(&request, result);
 	_exit(0);
 }
