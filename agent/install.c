@@ -18,6 +18,7 @@
 #include "agent/contract.h"
 #include "agent/daemon_conf.h"
 #include "agent/error.h"
+#include "agent/fetch_url.h"
 #include "agent/finding.h"
 #include "agent/install_archive.h"
 #include "agent/install_builders.h"
@@ -148,8 +149,24 @@ static bool is_machines_fault(const struct error *error)
 static void describe(const struct install_source *source, const char *url,
 		     const struct install_stream_end *end, struct strbuf *said)
 {
+	CLEANUP_FREE char *shown = fetch_url_shown(url);
+
 	strbuf_printf(said, "installed Nix %s (%s), %.1f MB in %.1f s from %s", source->version,
-		      source->flavour, (double)end->bytes / 1e6, (double)end->took_us / 1e6, url);
+		      source->flavour, (double)end->bytes / 1e6, (double)end->took_us / 1e6, shown);
+}
+
+static void tell_begin(const struct install_source *source, const char *url)
+{
+	CLEANUP_FREE char *shown = fetch_url_shown(url);
+
+	talk("installing Nix %s (%s) from %s", source->version, source->flavour, shown);
+}
+
+static void tell_next(const char *url, const char *why)
+{
+	CLEANUP_FREE char *shown = fetch_url_shown(url);
+
+	talk("%s: %s; trying the next mirror", shown, why);
 }
 
 /* What a mirror sent may be wrong as a whole, which shows at the end: then the others begin anew. */
@@ -160,7 +177,7 @@ static int install_from(struct installation *installation, const struct install_
 	struct install_stream_end end = {0};
 	size_t count = 0;
 
-	talk("installing Nix %s (%s) from %s", source->version, source->flavour, file->urls[0]);
+	tell_begin(source, file->urls[0]);
 	while (file->urls[count])
 		count++;
 	for (size_t i = 0; i < count; i++) {
@@ -172,8 +189,7 @@ static int install_from(struct installation *installation, const struct install_
 		if (end.was_each_tried || i + 1 == count || is_machines_fault(error) ||
 		    run_clock_us() >= installation->end_us)
 			return -1;
-		talk("%s: %s; trying the next mirror", file->urls[end.mirror % count],
-		     error->message);
+		tell_next(file->urls[end.mirror % count], error->message);
 		end.mirror = (end.mirror + 1) % count;
 	}
 	return -1;
