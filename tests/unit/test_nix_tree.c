@@ -1,11 +1,20 @@
 /* SPDX-License-Identifier: Zlib */
 /* The store's directories: made as Nix makes them, mended at the top, and nobody else's used. Needs
  * root, whose directories they are. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/error.h"
@@ -17,6 +26,7 @@
 
 #define RUNNER 1001u
 #define GROUP 30000u
+#define CANNOT 77 /* exit status of a child that may not mount */
 
 struct scene {
 	struct machine machine;
@@ -198,6 +208,106 @@ static void removes_what_is_below(void **state)
 	assert_int_equal(root_lstat(&scene->root, "/keep/file", &status), 0);
 }
 
+/* Deeper than there are descriptors, and than a path may be long. */
+static void removes_what_is_deep(void **state)
+{
+	const struct scene *scene = *state;
+	struct error error = {0};
+	struct rlimit limit, low;
+	struct stat status;
+	int result;
+	int at = dup(scene->root.fd);
+
+	for (int i = 0; i < 3000; i++) {
+		int next;
+
+		assert_int_equal(mkdirat(at, "gone", 0755), 0);
+		next = openat(at, "gone", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		(void)close(at);
+		at = next;
+	}
+	(void)close(at);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	low = limit;
+	low.rlim_cur = 64;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	result = tree_remove(scene->root.fd, "gone", &error);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	if (result < 0)
+		fail_msg("%s", error.message);
+	assert_int_equal(root_lstat(&scene->root, "/gone", &status), -1);
+}
+
+/* A kernel before 5.6, or a sandbox that does not know openat2. */
+static void deny_openat2(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat2, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = {.len = COUNT(code), .filter = code};
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0)
+		_exit(CANNOT);
+}
+
+/* In a child, whose mounts nobody else sees: binds FROM to AT, and tries to remove what AT is in. */
+static int remove_around_mount(const struct scene *scene, const char *from, const char *at,
+			       bool is_old)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		struct error error = {0};
+		int top;
+
+		/* What was opened before is of the other namespace, and so is all that it leads to. */
+		if (unshare(CLONE_NEWNS) < 0 || chdir(scene->machine.directory) < 0 ||
+		    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+		    mount(from, at, NULL, MS_BIND, NULL) < 0)
+			_exit(CANNOT);
+		top = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (is_old)
+			deny_openat2();
+		_exit(tree_remove(top, "gone", &error) == 0 || !strstr(error.message, at) ||
+		      !strstr(error.message, "unmount it"));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Of the same file system, which its number does not tell. */
+static void a_mount_is_named_before_anything_goes(void **state)
+{
+	static const struct {
+		const char *from, *at;
+	} rows[] = {{"keep", "gone/z/shared"}, {"keep/file", "gone/z/file"}};
+	const struct scene *scene = *state;
+	struct stat status;
+
+	needs_root();
+	machine_file(&scene->machine, "/keep/file", "kept");
+	machine_file(&scene->machine, "/gone/a/file", "");
+	machine_file(&scene->machine, "/gone/z/file", "");
+	machine_directory(&scene->machine, "/gone/z/shared");
+	machine_mode(&scene->machine, "/keep", 0755);
+	for (size_t i = 0; i < 2 * COUNT(rows); i++) {
+		int result = remove_around_mount(scene, rows[i / 2].from, rows[i / 2].at, i % 2);
+
+		if (result == CANNOT)
+			skip(); /* this process may not mount */
+		assert_int_equal(result, 0);
+		assert_int_equal(root_lstat(&scene->root, "/keep/file", &status), 0);
+		assert_int_equal(root_lstat(&scene->root, "/gone/a/file", &status), 0);
+		assert_int_equal(root_lstat(&scene->root, "/keep", &status), 0);
+		assert_int_equal(status.st_mode & 07777, 0755);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +316,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(uses_nobody_elses, make_scene, remove_scene),
 		cmocka_unit_test_setup_teardown(a_link_at_nix_is_refused, make_scene, remove_scene),
 		cmocka_unit_test_setup_teardown(removes_what_is_below, make_scene, remove_scene),
+		cmocka_unit_test_setup_teardown(removes_what_is_deep, make_scene, remove_scene),
+		cmocka_unit_test_setup_teardown(a_mount_is_named_before_anything_goes, make_scene,
+						remove_scene),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
