@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Zlib */
-/* A file that appears in its place in one step: made exclusively under a name that nobody can have
- * made before, then renamed. */
+/* A file that appears in its place in one step: made exclusively under a hidden name, then renamed. Where
+ * root alone can make files, that name is always the same, so that what a kill has left there goes with
+ * the next file; elsewhere it is one that nobody can have made before. */
 #pragma once
 
 #include <stdbool.h>
@@ -20,6 +21,9 @@ struct new_file {
 /* Puts a file with LENGTH bytes in the place of FILE's name. Returns 0, or -1 with errno and everything
  * as it was. A kill leaves at most a hidden file beside it, which nobody but this user can read. */
 int new_file_put(const struct new_file *file, const void *bytes, size_t length);
+
+/* Takes away what a kill has left beside NAME, where root alone can make files. */
+void new_file_clear(int directory, const char *name);
 
 /* Writes all LENGTH bytes to FD, however often that takes. Returns 0, or -1 with errno. */
 int new_file_write(int fd, const void *bytes, size_t length);
