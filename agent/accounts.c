@@ -9,6 +9,7 @@
 #include "agent/accounts_plan.h"
 #include "agent/cleanup.h"
 #include "agent/error.h"
+#include "agent/new_file.h"
 #include "agent/strbuf.h"
 #include "agent/system_file.h"
 
@@ -81,6 +82,11 @@ static void put_back(const struct edit *edit, const bool was_written[])
 	}
 }
 
+static bool is_changed(const struct edit *edit, size_t file)
+{
+	return edit->before[file] && strcmp(edit->before[file], edit->after[file].data) != 0;
+}
+
 static int edit_write(const struct edit *edit, bool is_backwards, struct error *error)
 {
 	bool was_written[ACCOUNTS_FILE_COUNT] = {false};
@@ -92,7 +98,7 @@ static int edit_write(const struct edit *edit, bool is_backwards, struct error *
 	for (size_t n = 0; n < ACCOUNTS_FILE_COUNT; n++) {
 		size_t i = is_backwards ? ACCOUNTS_FILE_COUNT - 1 - n : n;
 
-		if (!edit->before[i] || strcmp(edit->before[i], edit->after[i].data) == 0)
+		if (!is_changed(edit, i))
 			continue;
 		if (system_file_replace(&edit->files[i], edit->after[i].data, error) < 0) {
 			put_back(edit, was_written);
@@ -103,9 +109,8 @@ static int edit_write(const struct edit *edit, bool is_backwards, struct error *
 	return 0;
 }
 
-/* Looks without the lock: where all is there, as in an image that cannot be written, nothing is asked. */
-static int look(const struct root *root, const char *group, struct accounts_change *ret,
-		struct error *error)
+int accounts_plan_builders(const struct root *root, const char *group, struct accounts_change *ret,
+			   struct error *error)
 {
 	CLEANUP(edit_release) struct edit edit = {0};
 
@@ -138,7 +143,8 @@ int accounts_add_builders(const struct root *root, const char *group, struct acc
 	CLEANUP(accounts_change_release) struct accounts_change wish = {0};
 	CLEANUP_CLOSE int lock = -1;
 
-	if (look(root, group, &wish, error) < 0)
+	/* Where all is there, as in an image that cannot be written, no lock is asked for. */
+	if (accounts_plan_builders(root, group, &wish, error) < 0)
 		return -1;
 	if (accounts_change_is_empty(&wish)) {
 		*ret = wish;
@@ -149,17 +155,57 @@ int accounts_add_builders(const struct root *root, const char *group, struct acc
 	return lock < 0 ? -1 : add(root, group, ret, error);
 }
 
-int accounts_remove(const struct root *root, const struct accounts_change *what,
+/* A call that was killed may have left copies of the files, and have done nothing else. */
+static void clear_leftovers(const struct edit *edit)
+{
+	for (size_t i = 0; i < ACCOUNTS_FILE_COUNT; i++)
+		if (edit->files[i].directory >= 0)
+			new_file_clear(edit->files[i].directory, edit->files[i].name);
+}
+
+static int edit_remove(struct edit *edit, const struct root *root,
+		       const struct accounts_change *what, struct error *error)
+{
+	if (edit_open(edit, root, error) < 0)
+		return -1;
+	return accounts_plan_remove(edit->before, what, edit->after, error);
+}
+
+/* Returns 1 where something of WHAT is there, 0 where nothing is, -1 with ERROR. */
+static int is_there(const struct root *root, const struct accounts_change *what,
 		    struct error *error)
 {
 	CLEANUP(edit_release) struct edit edit = {0};
+
+	if (edit_remove(&edit, root, what, error) < 0)
+		return -1;
+	clear_leftovers(&edit);
+	for (size_t i = 0; i < ACCOUNTS_FILE_COUNT; i++)
+		if (is_changed(&edit, i))
+			return 1;
+	return 0;
+}
+
+/* Under the lock. */
+static int take_away(const struct root *root, const struct accounts_change *what,
+		     struct error *error)
+{
+	CLEANUP(edit_release) struct edit edit = {0};
+
+	return edit_remove(&edit, root, what, error) < 0 ? -1 : edit_write(&edit, true, error);
+}
+
+int accounts_remove(const struct root *root, const struct accounts_change *what,
+		    struct error *error)
+{
 	CLEANUP_CLOSE int lock = -1;
+	int found;
 
 	if (accounts_change_is_empty(what))
 		return 0;
+	found = is_there(root, what, error);
+	if (found <= 0)
+		return found;
 	lock = accounts_lock_take(root, ACCOUNTS_LOCK_WAIT_MS, error);
-	if (lock < 0 || edit_open(&edit, root, error) < 0 ||
-	    accounts_plan_remove(edit.before, what, edit.after, error) < 0)
-		return -1;
-	return edit_write(&edit, true, error);
+	return lock < 0 ? -1 : take_away(root, what, error);
 }

@@ -25,6 +25,12 @@ struct accounts_change {
 void accounts_change_release(struct accounts_change *change);
 bool accounts_change_is_empty(const struct accounts_change *change);
 
+/* What accounts_add_builders would make now, as its RET. Nothing is changed. It stays so for whoever
+ * holds accounts_lock.h's lock, which accounts_add_builders of the same process takes as well, and gives
+ * back. Returns 0, or -1 with ERROR and RET as it was. */
+int accounts_plan_builders(const struct root *root, const char *group, struct accounts_change *ret,
+			   struct error *error);
+
 /* Makes what GROUP lacks to build, and only that:
  * - no group: the group, with a number from 30000 on that is free, and its members;
  * - a group that lists nobody: its members, nixbld1 to nixbld32; which of them are users already stay
@@ -41,8 +47,9 @@ bool accounts_change_is_empty(const struct accounts_change *change);
 int accounts_add_builders(const struct root *root, const char *group, struct accounts_change *ret,
 			  struct error *error);
 
-/* Takes back exactly WHAT: no user whose line in /etc/passwd or /etc/shadow has changed meanwhile, and
- * the group only when it is new by WHAT and nobody has it any more. What is gone already is no error.
+/* Takes back exactly WHAT, where it was made: no user whose line in /etc/passwd or /etc/shadow has changed meanwhile, and
+ * the group only when it is new by WHAT and nobody has it any more. What is gone already is no error,
+ * and where nothing of it is left neither a lock nor a right to write is needed.
  * Returns 0, or -1 with ERROR and the files as they were. */
 int accounts_remove(const struct root *root, const struct accounts_change *what,
 		    struct error *error);
