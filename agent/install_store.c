@@ -6,13 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/cleanup.h"
 #include "agent/error.h"
 #include "agent/mem.h"
 #include "agent/narinfo.h"
+#include "agent/nix_tree.h"
 #include "agent/words.h"
+
+#define STORE "store"
 
 static void close_directory(DIR **directory)
 {
@@ -20,25 +24,47 @@ static void close_directory(DIR **directory)
 		(void)closedir(*directory);
 }
 
-int install_store_list(int parent, struct words *ret, struct error *error)
+static int fail(struct error *error)
 {
-	int fd = openat(parent, "store", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	CLEANUP(close_directory) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *entry;
+	return error_set(error, ERROR_AGENT, NIX_STORE_DIRECTORY ": %s", strerror(errno));
+}
 
-	if (fd < 0 && errno == ENOENT)
-		return 0;
+/* Takes FD. */
+static int list(int fd, struct words *ret, struct error *error)
+{
+	CLEANUP(close_directory) DIR *directory = fdopendir(fd);
+	const struct dirent *entry;
+
 	if (!directory) {
-		(void)error_set(error, ERROR_AGENT, NIX_STORE_DIRECTORY ": %s", strerror(errno));
-		if (fd >= 0)
-			close(fd);
+		(void)fail(error);
+		close(fd);
 		return -1;
 	}
-	while ((entry = readdir(directory))) {
+	while ((errno = 0, entry = readdir(directory))) {
 		CLEANUP_FREE char *path = mem_format(NIX_STORE_DIRECTORY "/%s", entry->d_name);
 
 		if (nix_store_path_is_valid(path))
 			words_add(ret, path);
 	}
-	return 0;
+	return errno ? fail(error) : 0;
+}
+
+int install_store_list(int parent, struct words *ret, struct error *error)
+{
+	int fd = openat(parent, STORE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : fail(error);
+	return list(fd, ret, error);
+}
+
+int install_store_list_own(int nix, struct words *ret, struct error *error)
+{
+	struct stat status;
+	int fd;
+
+	if (fstatat(nix, STORE, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : fail(error);
+	fd = nix_tree_open(nix, STORE, error);
+	return fd < 0 ? -1 : list(fd, ret, error);
 }

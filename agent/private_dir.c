@@ -16,7 +16,12 @@
 #include "agent/new_file.h"
 #include "agent/root.h"
 
-static int check_owner(const struct private_dir *directory, uid_t parent_owner, struct error *error)
+#define CURE                                                                                       \
+	"it was not made by this job; remove it, or set RUNNER_TEMP (TMPDIR for an entrypoint) "   \
+	"to a directory of this user"
+
+static int check_owner(const struct private_dir *directory, uid_t parent_owner, const char *cure,
+		       struct error *error)
 {
 	struct stat status;
 	uid_t user = geteuid();
@@ -24,12 +29,9 @@ static int check_owner(const struct private_dir *directory, uid_t parent_owner, 
 	if (fstat(directory->fd, &status) < 0)
 		return error_set(error, ERROR_AGENT, "%s: %s", directory->path, strerror(errno));
 	if (status.st_uid != user && (user != 0 || status.st_uid != parent_owner))
-		return error_set(
-			error, ERROR_AGENT,
-			"%s belongs to user %u and this is user %u: it was not made by this "
-			"job; remove it, or set RUNNER_TEMP (TMPDIR for an entrypoint) to a directory of "
-			"this user",
-			directory->path, (unsigned int)status.st_uid, (unsigned int)user);
+		return error_set(error, ERROR_AGENT,
+				 "%s belongs to user %u and this is user %u: %s", directory->path,
+				 (unsigned int)status.st_uid, (unsigned int)user, cure);
 	if ((status.st_mode & 077) && fchmod(directory->fd, 0700) < 0)
 		return error_set(error, ERROR_AGENT,
 				 "%s: its rights cannot be taken from others: %s", directory->path,
@@ -37,8 +39,9 @@ static int check_owner(const struct private_dir *directory, uid_t parent_owner, 
 	return 0;
 }
 
-static int open_below(struct private_dir *ret, int parent, const char *name, struct error *error)
+static int open_below(struct private_dir *ret, int parent, const char *cure, struct error *error)
 {
+	const char *name = strrchr(ret->path, '/') + 1;
 	struct stat status;
 
 	if (fstat(parent, &status) < 0)
@@ -54,7 +57,14 @@ static int open_below(struct private_dir *ret, int parent, const char *name, str
 		return error_set(error, ERROR_AGENT,
 				 "%s is no directory that can be used: %s; remove it", ret->path,
 				 strerror(errno));
-	return check_owner(ret, status.st_uid, error);
+	return check_owner(ret, status.st_uid, cure, error);
+}
+
+int private_dir_open_at(struct private_dir *ret, int parent, const char *path, const char *cure,
+			struct error *error)
+{
+	*ret = (struct private_dir){.fd = -1, .path = mem_strdup(path)};
+	return open_below(ret, parent, cure, error);
 }
 
 int private_dir_open(struct private_dir *ret, const struct root *root, const char *parent,
@@ -73,7 +83,7 @@ int private_dir_open(struct private_dir *ret, const struct root *root, const cha
 				 "%s cannot be opened: %s; RUNNER_TEMP must name a directory that "
 				 "this user may write to",
 				 parent, strerror(errno));
-	return open_below(ret, fd, name, error);
+	return open_below(ret, fd, CURE, error);
 }
 
 void private_dir_close(struct private_dir *directory)

@@ -19,6 +19,11 @@ struct private_dir {
  * Returns 0, or -1 with ERROR. private_dir_close releases in any case. */
 int private_dir_open(struct private_dir *ret, const struct root *root, const char *parent,
 		     const char *name, struct error *error);
+
+/* The same for PATH, whose last component lies in the directory PARENT. CURE is what ERROR says to do
+ * where it belongs to somebody else. */
+int private_dir_open_at(struct private_dir *ret, int parent, const char *path, const char *cure,
+			struct error *error);
 void private_dir_close(struct private_dir *directory);
 
 /* Puts a file with LENGTH bytes and mode 0600 in the place of NAME: made exclusively under another

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* The manifest: what was written comes back, each line once, and a damaged one is named. */
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -88,11 +89,32 @@ static void damage_is_named(void **state)
 	}
 }
 
+/* Its lines lead root to what it removes. */
+static void another_users_is_not_believed(void **state)
+{
+	const struct scene *scene = *state;
+	struct manifest read = {0};
+	struct error error = {0};
+
+	if (geteuid() != 0)
+		skip(); /* needs root to give a file away */
+	machine_file(&scene->machine, "/nix/.spinup/manifest", "directory /nix\n");
+	assert_int_equal(manifest_read(&read, &scene->directory, &error), 0);
+	manifest_release(&read);
+	assert_int_equal(fchownat(scene->directory.fd, MANIFEST_NAME, 1001, 1001, 0), 0);
+	assert_int_equal(manifest_read(&read, &scene->directory, &error), -1);
+	assert_non_null(
+		strstr(error.message, "belongs to user 1001, and is not believed: remove it"));
+	manifest_release(&read);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(comes_back, make_scene, remove_scene),
 		cmocka_unit_test_setup_teardown(damage_is_named, make_scene, remove_scene),
+		cmocka_unit_test_setup_teardown(another_users_is_not_believed, make_scene,
+						remove_scene),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
