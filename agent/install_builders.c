@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/accounts.h"
+#include "agent/accounts_lock.h"
 #include "agent/accounts_text.h"
 #include "agent/cleanup.h"
 #include "agent/context.h"
@@ -60,16 +61,37 @@ static char *configured_group(const struct root *root)
 	return group;
 }
 
+/* A kill between the files and the manifest would leave users that nobody takes back: the manifest comes
+ * first, and what it says stays true under the lock. */
+static int announce(struct installation *installation, const char *group, struct error *error)
+{
+	CLEANUP(accounts_change_release) struct accounts_change plan = {0};
+
+	if (accounts_plan_builders(&installation->context->root, group, &plan, error) < 0)
+		return -1;
+	note_change(&installation->manifest, &plan);
+	return manifest_write(&installation->manifest, &installation->state.directory, error);
+}
+
 int install_builders(struct installation *installation, gid_t *ret, struct error *error)
 {
+	const struct root *root = &installation->context->root;
+	CLEANUP(accounts_change_release) struct accounts_change wish = {0};
 	CLEANUP(accounts_change_release) struct accounts_change change = {0};
-	CLEANUP_FREE char *group = configured_group(&installation->context->root);
+	CLEANUP_FREE char *group = configured_group(root);
+	CLEANUP_CLOSE int lock = -1;
 
-	if (accounts_add_builders(&installation->context->root, group, &change, error) < 0)
+	if (accounts_plan_builders(root, group, &wish, error) < 0)
+		return -1;
+	*ret = (gid_t)wish.gid;
+	if (accounts_change_is_empty(&wish))
+		return 0;
+	lock = accounts_lock_take(root, ACCOUNTS_LOCK_WAIT_MS, error);
+	if (lock < 0 || announce(installation, group, error) < 0 ||
+	    accounts_add_builders(root, group, &change, error) < 0)
 		return -1;
 	*ret = (gid_t)change.gid;
-	note_change(&installation->manifest, &change);
-	return manifest_write(&installation->manifest, &installation->state.directory, error);
+	return !accounts_change_is_empty(&change);
 }
 
 static void recall(struct accounts_change *change, const char *value)

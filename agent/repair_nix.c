@@ -129,10 +129,12 @@ enum repair_end repair_nix_builders(struct mending *mending, struct error *error
 {
 	CLEANUP(installation_close) struct installation installation = installation_of(mending);
 	gid_t group;
+	int made;
 
 	if (open_state(&installation, error) < 0)
 		return REPAIR_IN_VAIN;
-	return end_of(install_builders(&installation, &group, error));
+	made = install_builders(&installation, &group, error);
+	return made == 0 ? REPAIR_NOT_OURS : end_of(made);
 }
 
 enum repair_end repair_nix_absent(struct mending *mending, struct error *error)
