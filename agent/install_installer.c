@@ -13,6 +13,8 @@
 
 #include "agent/cleanup.h"
 #include "agent/context.h"
+#include "agent/digest.h"
+#include "agent/encoding.h"
 #include "agent/error.h"
 #include "agent/install.h"
 #include "agent/install_source.h"
@@ -20,10 +22,14 @@
 #include "agent/mem.h"
 #include "agent/new_file.h"
 #include "agent/nix_receipt.h"
+#include "agent/root.h"
+#include "agent/strbuf.h"
+#include "agent/trusted_path.h"
 #include "agent/words.h"
 
 #define BLOCK_BYTES (256u << 10)
 #define OWN_COPY "/nix/nix-installer"
+#define DIGEST_TEXT_BYTES (2 * DIGEST_SHA256_BYTES)
 
 int install_installer_save(int fd, int staging, struct error *error)
 {
@@ -61,22 +67,33 @@ static int check_receipt(const struct context *context, struct error *error)
 			 "the installer ended well, and its receipt says that not all was done");
 }
 
+static bool was_run_before(const struct manifest *manifest)
+{
+	CLEANUP_WORDS struct words digests = {0};
+
+	manifest_values(manifest, MANIFEST_INSTALLER, &digests);
+	return digests.count > 0;
+}
+
 /* What is there before the first try is not the installer's; the tries after a kill know it from there. */
 static int announce(struct installation *installation, const struct install_source *source,
 		    struct error *error)
 {
+	const struct install_file *file = install_source_file(source, INSTALL_SYSTEM);
 	struct manifest *manifest = &installation->manifest;
+	CLEANUP_STRBUF struct strbuf digest = STRBUF_INIT(DIGEST_TEXT_BYTES);
 	CLEANUP_WORDS struct words paths = {0};
 
+	if (!was_run_before(manifest)) {
+		if (install_store_list(installation->state.nix, &paths, error) < 0)
+			return -1;
+		for (size_t i = 0; i < paths.count; i++)
+			if (!manifest_has(manifest, MANIFEST_PATH, paths.items[i]))
+				manifest_add(manifest, MANIFEST_KEPT, paths.items[i]);
+	}
+	encoding_base16_encode(file->sha256, sizeof(file->sha256), &digest);
+	manifest_add(manifest, MANIFEST_INSTALLER, digest.data);
 	manifest_add(manifest, MANIFEST_SOURCE, source->name);
-	if (manifest_has(manifest, MANIFEST_INSTALLER, OWN_COPY))
-		return 0;
-	if (install_store_list(installation->state.nix, &paths, error) < 0)
-		return -1;
-	for (size_t i = 0; i < paths.count; i++)
-		if (!manifest_has(manifest, MANIFEST_PATH, paths.items[i]))
-			manifest_add(manifest, MANIFEST_KEPT, paths.items[i]);
-	manifest_add(manifest, MANIFEST_INSTALLER, OWN_COPY);
 	return manifest_write(manifest, &installation->state.directory, error);
 }
 
@@ -118,9 +135,63 @@ int install_installer_run(struct installation *installation, const struct instal
 	return note_paths(installation, error);
 }
 
-int install_installer_undo(struct installation *installation, struct error *error)
+/* ---- taking its work back */
+
+static int hash(int fd, struct strbuf *ret)
+{
+	struct digest_sha256 *digest = digest_sha256_new();
+	CLEANUP_FREE char *block = mem_alloc(BLOCK_BYTES, 1);
+	uint8_t sum[DIGEST_SHA256_BYTES];
+	ssize_t count;
+
+	while ((count = read(fd, block, BLOCK_BYTES)) > 0 || (count < 0 && errno == EINTR))
+		if (count > 0)
+			digest_sha256_add(digest, block, (size_t)count);
+	if (!digest_sha256_finish(digest, sum) || count < 0)
+		return -1;
+	encoding_base16_encode(sum, sizeof(sum), ret);
+	return 0;
+}
+
+/* Whether it is a program that root may run; else WHY. */
+static bool is_own_copy(const struct installation *installation, int fd, struct strbuf *why)
+{
+	CLEANUP_STRBUF struct strbuf digest = STRBUF_INIT(DIGEST_TEXT_BYTES);
+	struct error error = {0};
+	struct stat status;
+
+	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode)) {
+		strbuf_puts(why, "it is no file");
+		return false;
+	}
+	if (trusted_path_check(&installation->context->root, OWN_COPY, 0, &error) < 0) {
+		strbuf_puts(why, error.message);
+		return false;
+	}
+	if (hash(fd, &digest) < 0) {
+		strbuf_puts(why, "it cannot be read");
+		return false;
+	}
+	if (manifest_has(&installation->manifest, MANIFEST_INSTALLER, digest.data))
+		return true;
+	strbuf_printf(why, "its SHA-256 is %s, which spinup has not run", digest.data);
+	return false;
+}
+
+int install_installer_undo(struct installation *installation, struct strbuf *why,
+			   struct error *error)
 {
 	const char *const arguments[] = {OWN_COPY, "uninstall", "--no-confirm", NULL};
+	CLEANUP_CLOSE int fd = root_open(&installation->context->root, OWN_COPY,
+					 O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 
+	if (!was_run_before(&installation->manifest) || (fd < 0 && errno == ENOENT))
+		return 0;
+	if (fd < 0) {
+		strbuf_puts(why, strerror(errno));
+		return 1;
+	}
+	if (!is_own_copy(installation, fd, why))
+		return 1;
 	return install_run(installation, arguments, 0, error);
 }

@@ -5,6 +5,7 @@
 struct error;
 struct installation;
 struct install_source;
+struct strbuf;
 
 #define INSTALL_INSTALLER_NAME "installer"
 
@@ -16,5 +17,8 @@ int install_installer_save(int fd, int staging, struct error *error);
 int install_installer_run(struct installation *installation, const struct install_source *source,
 			  struct error *error);
 
-/* Has the installer that was left at /nix/nix-installer take its work back. */
-int install_installer_undo(struct installation *installation, struct error *error);
+/* Has the installer that was left at /nix/nix-installer take its work back, where it is one of those that
+ * the manifest says were run, and only root could have changed it. Returns 0, also where none is there;
+ * 1 where it was not run, and in WHY the reason; or -1 with ERROR: it failed. */
+int install_installer_undo(struct installation *installation, struct strbuf *why,
+			   struct error *error);

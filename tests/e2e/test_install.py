@@ -328,44 +328,6 @@ def test_a_source_that_crawls_has_its_share(lab, spinup):
         assert report["facts"]["nix"]["version"] == "2.26.3" and "determinate" in detail(report, "nix-source-failed")
 
 
-# ---- taken back
-
-def test_uninstalled(lab, spinup):
-    """What spinup put there goes, and nothing else."""
-    assert spinup
-    with thin(lab, lab.source("determinate-nix-3.0.0")) as pod:
-        before = pod.visit(_machine)
-        install(pod)
-        assert pod.visit(_machine) != before
-        result = pod.exec(["spinup", "install", "--uninstall"], user="root")
-        assert result.rc == 0 and "removed the Nix that spinup had installed" in result.stdout, result.stderr
-        assert pod.visit(_machine) == before
-        assert not [process for process in pod.processes() if "nix-daemon" in " ".join(process.argv)]
-        result = pod.exec(["spinup", "install", "--uninstall"], user="root")
-        assert result.rc == 0 and "nothing was removed" in result.stdout
-        assert pod.exec(["spinup", "install", "--uninstall"]).rc == 2
-
-
-def _machine():
-    import os  # pylint: disable=import-outside-toplevel
-    texts = {path: open(path, encoding="ascii").read()
-             for path in ("/etc/passwd", "/etc/group", "/etc/nix/nix.custom.conf")}
-    return texts, sorted(os.listdir("/usr/local/bin")), os.path.lexists("/nix")
-
-
-def test_a_store_that_has_grown_is_kept(lab, spinup):
-    """Unless it is forced."""
-    assert spinup
-    with thin(lab, lab.source("nix-2.26.3")) as pod:
-        install(pod)
-        build(pod)
-        result = pod.exec(["spinup", "install", "--uninstall"], user="root")
-        assert result.rc == 1 and "paths that spinup did not put there" in result.stderr
-        assert_whole(pod, lab.archives["nix-2.26.3"])
-        assert pod.exec(["spinup", "install", "--uninstall", "--force"], user="root").rc == 0
-        assert not pod.visit(_is_there, "/nix")
-
-
 # ---- other surfaces
 
 def test_by_the_entrypoint(lab, spinup):
