@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/nix_wire.h"
 #include "agent/run.h"
@@ -113,6 +115,18 @@ static bool read_to_last(struct nix_daemon *daemon)
 						(unsigned long long)word);
 	}
 	return false;
+}
+
+/* ---- who it is */
+
+bool nix_daemon_is_trusted_peer(int fd, uid_t *ret_uid)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t length = sizeof(peer);
+
+	(void)getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length);
+	*ret_uid = peer.uid;
+	return peer.uid == 0 || peer.uid == geteuid();
 }
 
 /* ---- the handshake, step by step */

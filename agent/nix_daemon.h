@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct root;
 
@@ -44,6 +45,10 @@ struct nix_daemon {
 /* Connects to the socket at PATH within ROOT without waiting. Returns a non-blocking descriptor, or
  * -1 with errno: ENOENT no socket, ECONNREFUSED a stale one, EACCES, EAGAIN a full queue. */
 int nix_daemon_connect(const struct root *root, const char *path);
+
+/* Whether whoever listens where FD is connected to is root or this user: others' answers prove nothing
+ * (unix(7), SO_PEERCRED: as it was when it began to listen). RET_UID gets its user, or (uid_t)-1. */
+bool nix_daemon_is_trusted_peer(int fd, uid_t *ret_uid);
 
 /* Shakes hands over FD within TIMEOUT_MS, as a client that speaks PROTOCOL (NIX_PROTOCOL_OURS).
  * Fills RET in any case. */

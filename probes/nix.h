@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "agent/nix_conf.h"
 #include "agent/nix_daemon.h"
@@ -13,6 +14,7 @@
 struct channel;
 struct context;
 struct job;
+struct root;
 
 /* Which store a nix command of this user opens (Nix's openStore with "auto"). */
 enum nix_route {
@@ -56,10 +58,17 @@ struct nix_evidence {
 	const char *store_source; /* "NIX_REMOTE" or "the setting store" */
 	enum nix_route route;
 
+	/* whose it is */
+	char *foreign; /* the first place of it that others than root and this user can change, or NULL */
+	uid_t foreign_owner;
+	mode_t foreign_mode;
+
 	/* the daemon */
 	char *socket;
 	bool was_asked;
-	int connect_errno; /* 0: connected */
+	int connect_errno;      /* 0: connected */
+	bool is_daemon_foreign; /* neither root's nor this user's; it is not listened to */
+	uid_t daemon_uid;
 	struct nix_daemon daemon;
 	int path_validity; /* of the profile's store path: 1, 0, -1 not answered, -2 not asked */
 
@@ -89,6 +98,9 @@ void nix_evidence_release(struct nix_evidence *evidence);
 
 /* The user's groups, and whether the daemon has users to build with. */
 void nix_collect_users(struct nix_evidence *evidence, const struct context *context);
+
+/* Looks who could change the program, and what lies around it. */
+void nix_collect_owners(struct nix_evidence *evidence, const struct root *root);
 
 /* Says what all this means. Pure, but for speaking. */
 void nix_judge(const struct nix_evidence *evidence, struct channel *channel);

@@ -237,6 +237,9 @@ static void ask_daemon(struct nix_evidence *evidence, const struct root *root,
 		evidence->connect_errno = errno;
 		return;
 	}
+	evidence->is_daemon_foreign = !nix_daemon_is_trusted_peer(fd, &evidence->daemon_uid);
+	if (evidence->is_daemon_foreign)
+		return;
 	channel_phase(channel, "daemon's handshake");
 	if (nix_daemon_handshake(&evidence->daemon, fd, NIX_PROTOCOL_OURS, HANDSHAKE_MS) ==
 		    NIX_DAEMON_OK &&
@@ -307,6 +310,7 @@ void nix_collect(struct nix_evidence *ret, const struct job *job, struct channel
 	look_at_store(ret, context);
 	find_program(ret, context);
 	identify(ret, context);
+	nix_collect_owners(ret, &context->root);
 	look_for_traces(ret, &context->root);
 	channel_phase(channel, "read the configuration");
 	nix_conf_read(&ret->conf, &reader, context);
@@ -330,6 +334,7 @@ void nix_evidence_release(struct nix_evidence *evidence)
 	free(evidence->program);
 	free(evidence->dangling);
 	free(evidence->dangling_target);
+	free(evidence->foreign);
 	free(evidence->store_setting);
 	free(evidence->socket);
 	free(evidence->builders_name);

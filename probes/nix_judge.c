@@ -110,7 +110,8 @@ static const char *judge_store(const struct nix_evidence *evidence, struct chann
 		judge_other(evidence, channel);
 		return STATE_OTHER;
 	}
-	if (evidence->route == NIX_ROUTE_LOCAL && !(is_automatic && nix_daemon_works(evidence))) {
+	if (evidence->route == NIX_ROUTE_LOCAL && !evidence->is_daemon_foreign &&
+	    !(is_automatic && nix_daemon_works(evidence))) {
 		judge_local(evidence, channel);
 		return STATE_SINGLE_USER;
 	}
@@ -119,6 +120,20 @@ static const char *judge_store(const struct nix_evidence *evidence, struct chann
 		return STATE_DAEMON;
 	}
 	nix_judge_failure(evidence, channel);
+	return STATE_BROKEN;
+}
+
+/* Says where others could have changed what is run. Returns STATE, or that it is broken by that. */
+static const char *judge_owners(const struct nix_evidence *evidence, const char *state,
+				struct channel *channel)
+{
+	if (!evidence->foreign)
+		return state;
+	channel_finding(channel, FINDING_NIX_TREE_FOREIGN, evidence->foreign, NULL,
+			"%s belongs to user %u and has mode %04o: others than root and this user "
+			"can change what nix is",
+			evidence->foreign, (unsigned int)evidence->foreign_owner,
+			(unsigned int)evidence->foreign_mode);
 	return STATE_BROKEN;
 }
 
@@ -217,7 +232,8 @@ static void tell_facts(const struct nix_evidence *evidence, const char *state,
 		return;
 	directory = mem_strndup(evidence->program,
 				(size_t)(strrchr(evidence->program, '/') - evidence->program));
-	channel_string(channel, FACT_NIX_PROFILE_BIN, directory);
+	if (!evidence->foreign)
+		channel_string(channel, FACT_NIX_PROFILE_BIN, directory);
 	channel_string(channel, FACT_NIX_FLAVOUR, profile->flavour);
 	channel_string(channel, FACT_NIX_VERSION, version_of(evidence));
 	if (*profile->determinate)
@@ -279,7 +295,7 @@ void nix_judge(const struct nix_evidence *evidence, struct channel *channel)
 		tell_facts(evidence, is_broken ? STATE_BROKEN : STATE_ABSENT, channel);
 		return;
 	}
-	state = judge_store(evidence, channel);
+	state = judge_owners(evidence, judge_store(evidence, channel), channel);
 	judge_builders(evidence, channel);
 	nix_judge_conf(evidence, channel);
 	judge_surroundings(evidence, channel);

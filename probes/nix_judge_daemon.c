@@ -25,7 +25,7 @@ static bool is_flavour(const struct nix_evidence *evidence, const char *flavour)
 bool nix_daemon_works(const struct nix_evidence *evidence)
 {
 	return evidence->was_asked && evidence->connect_errno == 0 &&
-	       evidence->daemon.outcome == NIX_DAEMON_OK;
+	       !evidence->is_daemon_foreign && evidence->daemon.outcome == NIX_DAEMON_OK;
 }
 
 static void judge_connect(const struct nix_evidence *evidence, struct channel *channel)
@@ -159,6 +159,10 @@ void nix_judge_failure(const struct nix_evidence *evidence, struct channel *chan
 {
 	if (evidence->connect_errno)
 		judge_connect(evidence, channel);
+	else if (evidence->is_daemon_foreign)
+		channel_finding(channel, FINDING_NIX_DAEMON_FOREIGN, evidence->socket, NULL,
+				"user %u serves at %s: neither root nor this user",
+				(unsigned int)evidence->daemon_uid, evidence->socket);
 	else
 		judge_greeting(evidence, channel);
 }

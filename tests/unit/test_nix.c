@@ -2,6 +2,7 @@
 /* The nix probe: its judging half by tables, the whole of it over fake machines (fixtures/nix) and
  * with a daemon's socket in them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,8 @@ static struct nix_evidence healthy(void)
 		.has_nix_directory = true,
 		.has_state_directory = true,
 		.has_database = true,
+		.has_determinate_nixd = true,
+		.is_build_group_set = true,
 		.program = program,
 		.profile = {.flavour = NIX_FLAVOUR_DETERMINATE,
 			    .determinate = "3.22.2",
@@ -292,6 +295,34 @@ static void is_not_on_path(struct nix_evidence *evidence)
 	evidence->will_be_found = false;
 }
 
+static void is_served_by_another(struct nix_evidence *evidence)
+{
+	evidence->is_daemon_foreign = true;
+	evidence->daemon_uid = 1001;
+	evidence->path_validity = -2;
+	evidence->daemon = (struct nix_daemon){0};
+}
+
+static void is_root_beside_another(struct nix_evidence *evidence)
+{
+	is_served_by_another(evidence);
+	evidence->route = NIX_ROUTE_LOCAL;
+}
+
+static void is_anothers(struct nix_evidence *evidence)
+{
+	evidence->foreign = (char *)(uintptr_t) "/nix/var";
+	evidence->foreign_owner = 1001;
+	evidence->foreign_mode = 0755;
+}
+
+static void is_anothers_without_daemon(struct nix_evidence *evidence)
+{
+	is_anothers(evidence);
+	evidence->connect_errno = ENOENT;
+	evidence->path_validity = -2;
+}
+
 static const struct {
 	void (*change)(struct nix_evidence *evidence);
 	const char *conf;     /* nix.conf */
@@ -310,6 +341,11 @@ static const struct {
 	{opens_store_past_stale_socket, "", "nix-single-user nix-ready ", "single-user", "trusted"},
 	{bypasses_daemon, "", "nix-root-bypass nix-ready ", "daemon", "trusted"},
 	{wants_local_store, "", "nix-single-user nix-ready ", "single-user", "trusted"},
+	{is_served_by_another, "", "nix-daemon-foreign ", "broken", "unknown"},
+	{is_root_beside_another, "", "nix-daemon-foreign ", "broken", "trusted"},
+	{is_anothers, "", "nix-tree-foreign ", "broken", "trusted"},
+	{is_anothers_without_daemon, "", "nix-daemon-no-socket nix-tree-foreign ", "broken",
+	 "unknown"},
 	{is_not_registered, "", "nix-path-not-valid ", "daemon", "trusted"},
 	{answers_not_about_path, "", "nix-path-unproven ", "broken", "unknown"},
 	{has_other_version, "", "nix-version-differs nix-ready ", "daemon", "trusted"},
@@ -361,6 +397,28 @@ static void check_changes(void **state)
 		words_release(&evidence.groups);
 		nix_conf_release(&evidence.conf);
 	}
+}
+
+/* Whoever gets the profile's directory on PATH would run what another user put there. */
+static void check_foreign(void **state)
+{
+	struct nix_evidence evidence = healthy();
+	CLEANUP(heard_release) struct heard before, after;
+	const struct finding *found;
+
+	(void)state;
+	hear(NULL, &evidence, &before);
+	assert_string_equal(facts_string(&before.facts, "nix.profile_bin"),
+			    "/nix/var/nix/profiles/default/bin");
+	is_anothers(&evidence);
+	hear(NULL, &evidence, &after);
+	assert_null(facts_string(&after.facts, "nix.profile_bin"));
+	found = findings_find(&after.findings, FINDING_NIX_TREE_FOREIGN);
+	assert_non_null(found);
+	assert_string_equal(found->subject, "/nix/var");
+	assert_string_equal(found->detail,
+			    "/nix/var belongs to user 1001 and has mode 0755: others "
+			    "than root and this user can change what nix is");
 }
 
 /* A broken line may be a token that slipped: no finding shows more of it than a setting's name. */
@@ -499,7 +557,8 @@ static void serve(int listener, const char *exchange)
 	_exit(0);
 }
 
-static pid_t start_daemon(const struct machine *machine, const char *exchange)
+/* UID serves it: whoever begins to listen is the peer. */
+static pid_t start_daemon(const struct machine *machine, const char *exchange, uid_t uid)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -508,7 +567,9 @@ static pid_t start_daemon(const struct machine *machine, const char *exchange)
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s%s", machine->directory,
 		       NIX_DAEMON_SOCKET);
 	assert_int_equal(bind(listener, (const struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(seteuid(uid), 0);
 	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(seteuid(getuid()), 0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
@@ -525,6 +586,9 @@ static void make_image(struct machine *machine)
 	machine_link(machine, "/nix/var/nix/profiles/default", STORE_PATH);
 	machine_file(machine, "/etc/group", "root:x:0:\nrunner:x:1001:\nnixbld:x:30000:nixbld1\n");
 	machine_file(machine, "/etc/passwd", "nixbld1:x:30001:30000::/var/empty:/sbin/nologin\n");
+	machine_file(machine, "/etc/nix/nix.conf", "build-users-group = nixbld\n");
+	machine_file(machine, "/usr/local/bin/determinate-nixd", "#!/bin/false\n");
+	machine_mode(machine, "/usr/local/bin/determinate-nixd", 0755);
 	machine_file(machine, "/etc/ssl/certs/ca-certificates.crt", "");
 	machine_file(machine, "/nix/var/nix/daemon-socket/.keep", "");
 }
@@ -562,7 +626,7 @@ static void check_served(void **state)
 		pid_t pid;
 
 		make_image(&machine);
-		pid = start_daemon(&machine, served[i].exchange);
+		pid = start_daemon(&machine, served[i].exchange, geteuid());
 		stage_make(&stage, machine.directory);
 		stage_read(&stage, served[i].variables);
 		hear(&stage.job, NULL, &heard);
@@ -572,6 +636,118 @@ static void check_served(void **state)
 		assert_int_equal(waitpid(pid, &status, 0), pid);
 		machine_remove(&machine);
 	}
+}
+
+static void check_served_by_another(void **state)
+{
+	CLEANUP_STRBUF struct strbuf ids = STRBUF_INIT(4096);
+	CLEANUP(heard_release) struct heard heard;
+	CLEANUP(stage_release) struct stage stage;
+	struct machine machine;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* only root can be another user */
+	make_image(&machine);
+	pid = start_daemon(&machine, served[0].exchange, 1001);
+	stage_make(&stage, machine.directory);
+	stage_read(&stage, served[0].variables);
+	hear(&stage.job, NULL, &heard);
+	print_ids(&heard, true, &ids);
+	assert_string_equal(ids.data, "nix-daemon-foreign ");
+	assert_string_equal(heard.findings.items[0].detail, "user 1001 serves at " NIX_DAEMON_SOCKET
+							    ": neither root nor this user");
+	assert_null(facts_string(&heard.facts, "nix.daemon.version"));
+	(void)kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	machine_remove(&machine);
+}
+
+/* ---- whose it is */
+
+static const struct {
+	const char *path;
+	unsigned int owner, group, mode; /* mode 0: as it is, or a link */
+	const char *foreign;             /* what is named; NULL: nothing */
+} owners[] = {
+	{"/nix", 0, 0, 0755, NULL},
+	{"/nix", 1001, 0, 0755, "/nix"},
+	{"/nix", 0, 0, 0777, NULL}, /* the system probe says it */
+	{"/nix/store", 1001, 1001, 0755, "/nix/store"},
+	{"/nix/store", 0, 30000, 01775, NULL},
+	{"/nix/store", 0, 30000, 0775, "/nix/store"},
+	{"/nix/store", 0, 0, 0777, "/nix/store"},
+	{"/nix/var", 1001, 1001, 0755, "/nix/var"},
+	{"/nix/var", 0, 0, 0757, "/nix/var"},
+	{"/nix/var", 0, 0, 0775, NULL}, /* OpenShift's images: any user, of root's group */
+	{"/nix/var/nix", 1001, 1001, 0755, "/nix/var/nix"},
+	{"/nix/var/nix/profiles", 1001, 1001, 0755, "/nix/var/nix/profiles"},
+	{"/nix/var/nix/profiles", 0, 1001, 0775, "/nix/var/nix/profiles"},
+	{"/nix/var/nix/daemon-socket", 1001, 1001, 0755, "/nix/var/nix/daemon-socket"},
+	{"/nix/var/nix/daemon-socket", 0, 0, 0777, "/nix/var/nix/daemon-socket"},
+	{"/nix/var/nix/profiles/default", 1001, 1001, 0, "/nix/var/nix/profiles/default"},
+	{STORE_PATH, 1001, 1001, 0555, STORE_PATH},
+	{STORE_PATH "/bin", 0, 0, 0757, STORE_PATH "/bin"},
+	{STORE_PATH "/bin/nix", 1001, 1001, 0555, STORE_PATH "/bin/nix"},
+	{STORE_PATH "/bin/nix", 0, 0, 0557, STORE_PATH "/bin/nix"},
+};
+
+static void check_owners(void **state)
+{
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	for (size_t i = 0; i < COUNT(owners); i++) {
+		struct nix_evidence evidence = {.program = program};
+		CLEANUP(stage_release) struct stage stage;
+		CLEANUP_FREE char *path = NULL;
+		struct machine machine;
+
+		print_message("%s %u %04o\n", owners[i].path, owners[i].owner, owners[i].mode);
+		make_image(&machine);
+		path = mem_format("%s%s", machine.directory, owners[i].path);
+		assert_int_equal(lchown(path, owners[i].owner, owners[i].group), 0);
+		if (owners[i].mode)
+			machine_mode(&machine, owners[i].path, owners[i].mode);
+		stage_make(&stage, machine.directory);
+		nix_collect_owners(&evidence, &stage.job.context.root);
+		assert_string_equal(evidence.foreign ? evidence.foreign : "-",
+				    owners[i].foreign ? owners[i].foreign : "-");
+		if (owners[i].foreign)
+			assert_int_equal(evidence.foreign_owner, owners[i].owner);
+		free(evidence.foreign);
+		machine_remove(&machine);
+	}
+}
+
+/* A store of this user's own, however he leaves it, and a home directory, whose user it is. */
+static void check_own(void **state)
+{
+	static char own[] = "/home/runner/.nix-profile/bin/nix";
+	struct nix_evidence evidence = {.program = own};
+	CLEANUP(stage_release) struct stage stage;
+	struct machine machine;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* only root can give files away */
+	make_image(&machine);
+	machine_link(&machine, "/home/runner/.nix-profile", STORE_PATH);
+	stage_make(&stage, machine.directory);
+	assert_int_equal(fchownat(stage.job.context.root.fd, "home/runner", 1001, 1001, 0), 0);
+	assert_int_equal(fchownat(stage.job.context.root.fd, "home/runner/.nix-profile", 1001, 1001,
+				  AT_SYMLINK_NOFOLLOW),
+			 0);
+	nix_collect_owners(&evidence, &stage.job.context.root);
+	assert_null(evidence.foreign);
+	/* The machine is its maker's: all of it is now user 1001's, and open. */
+	assert_int_equal(fchownat(stage.job.context.root.fd, ".", 1001, 1001, 0), 0);
+	assert_int_equal(fchownat(stage.job.context.root.fd, "nix/var", 1001, 1001, 0), 0);
+	machine_mode(&machine, "/nix/var", 0777);
+	nix_collect_owners(&evidence, &stage.job.context.root);
+	assert_null(evidence.foreign);
+	machine_remove(&machine);
 }
 
 /* ---- plan */
@@ -611,10 +787,17 @@ static void check_plan(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(check_daemons),  cmocka_unit_test(check_changes),
-		cmocka_unit_test(check_no_leak),  cmocka_unit_test(check_last_word),
-		cmocka_unit_test(check_fixtures), cmocka_unit_test(check_served),
+		cmocka_unit_test(check_daemons),
+		cmocka_unit_test(check_changes),
+		cmocka_unit_test(check_no_leak),
+		cmocka_unit_test(check_last_word),
+		cmocka_unit_test(check_fixtures),
+		cmocka_unit_test(check_served),
 		cmocka_unit_test(check_plan),
+		cmocka_unit_test(check_foreign),
+		cmocka_unit_test(check_owners),
+		cmocka_unit_test(check_own),
+		cmocka_unit_test(check_served_by_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
