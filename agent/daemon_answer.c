@@ -55,9 +55,17 @@ enum daemon_answer daemon_ask(const struct root *root, const char *socket, unsig
 {
 	CLEANUP_CLOSE int fd = nix_daemon_connect(root, socket);
 	struct nix_daemon daemon;
+	uid_t uid;
 
 	if (fd < 0)
 		return judge_connect(errno, why);
+	if (!nix_daemon_is_trusted_peer(fd, &uid)) {
+		strbuf_printf(why,
+			      "belongs to user %u, not to root: end it, and see to it that root "
+			      "alone may write to the socket's directory",
+			      (unsigned int)uid);
+		return DAEMON_FOREIGN;
+	}
 	(void)nix_daemon_handshake(&daemon, fd, NIX_PROTOCOL_OURS, timeout_ms);
 	return judge_handshake(&daemon, why);
 }

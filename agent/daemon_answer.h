@@ -6,11 +6,12 @@ struct root;
 struct strbuf;
 
 enum daemon_answer {
-	DAEMON_SERVES, /* a good handshake */
-	DAEMON_ABSENT, /* no socket, or a stale one that nobody listens at */
-	DAEMON_SILENT, /* somebody listens, and did not answer in time */
-	DAEMON_CLOSES, /* answers by closing: its store cannot be opened; its log says why */
-	DAEMON_FAULTY, /* answers something else */
+	DAEMON_SERVES,  /* a good handshake */
+	DAEMON_ABSENT,  /* no socket, or a stale one that nobody listens at */
+	DAEMON_SILENT,  /* somebody listens, and did not answer in time */
+	DAEMON_CLOSES,  /* answers by closing: its store cannot be opened; its log says why */
+	DAEMON_FAULTY,  /* answers something else */
+	DAEMON_FOREIGN, /* is another user's, so that its answers prove nothing */
 };
 
 /* Asks at most TIMEOUT_MS long. Appends to WHY how it answered, in words that go on after "it", but

@@ -109,6 +109,9 @@ int daemon_attempt_await(const struct daemon_attempt *attempt, struct daemon_chi
 
 		if (answer == DAEMON_SERVES)
 			return 0;
+		if (answer == DAEMON_FOREIGN)
+			return error_set(error, ERROR_AGENT, "what listens at %s %s",
+					 attempt->places->socket, why.data);
 		if (child && daemon_child_has_ended(child, &status))
 			return fail_ended(status, error);
 		closed = answer == DAEMON_CLOSES ? closed + 1 : 0;
