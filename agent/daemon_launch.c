@@ -44,6 +44,25 @@ static void set_limit(int resource, rlim_t wanted)
 	(void)setrlimit(resource, &limit);
 }
 
+/* What bounds a job bounds nobody whom the daemon serves. What a limit merely allows, as priorities and
+ * locked memory, goes no further than the caller's own hard limit: builders would have it, too. */
+static void lift_limits(void)
+{
+	static const int bounds[] = {RLIMIT_AS,    RLIMIT_CPU, RLIMIT_DATA,  RLIMIT_FSIZE,
+				     RLIMIT_LOCKS, RLIMIT_RSS, RLIMIT_NPROC, RLIMIT_RTTIME};
+	static const int allowances[] = {RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE, RLIMIT_NICE,
+					 RLIMIT_RTPRIO, RLIMIT_SIGPENDING};
+	struct rlimit limit;
+
+	for (size_t i = 0; i < sizeof(bounds) / sizeof(bounds[0]); i++)
+		set_limit(bounds[i], RLIM_INFINITY);
+	for (size_t i = 0; i < sizeof(allowances) / sizeof(allowances[0]); i++)
+		if (getrlimit(allowances[i], &limit) == 0)
+			set_limit(allowances[i], limit.rlim_max);
+	set_limit(RLIMIT_NOFILE, OPEN_FILES);
+	set_limit(RLIMIT_STACK, STACK_BYTES);
+}
+
 /* Jobs run with a score that makes them the first victims; the daemon serves others, too. */
 static void set_neutral_score(void)
 {
@@ -91,8 +110,7 @@ static _Noreturn void become(const struct daemon_launch *launch, int control)
 	(void)!chdir("/");
 	(void)umask(022);
 	set_neutral_score();
-	set_limit(RLIMIT_NOFILE, OPEN_FILES);
-	set_limit(RLIMIT_STACK, STACK_BYTES);
+	lift_limits();
 	if (!may_go())
 		_exit(127);
 	(void)execve(launch->path, launch->arguments, launch->environment);
