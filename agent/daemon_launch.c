@@ -14,10 +14,10 @@
 
 #include "agent/child.h"
 #include "agent/cleanup.h"
+#include "agent/daemon_family.h"
 #include "agent/error.h"
 #include "agent/patience.h"
 #include "agent/run.h"
-#include "agent/session.h"
 
 #define CONTROL_FD 3
 #define EXEC_S 10       /* for the exec of a program that lies on a file system that hangs */
@@ -176,15 +176,17 @@ bool daemon_child_has_ended(struct daemon_child *child, int *ret_status)
 void daemon_child_kill(const struct root *root, struct daemon_child *child)
 {
 	struct patience patience = patience_until(run_clock_us() + KILL_US);
-	pid_t session = child->pid;
+	CLEANUP_DAEMON_FAMILY struct daemon_family family = {0};
+	const struct daemon_process first = {.pid = child->pid};
 	int status;
 
 	daemon_child_leave(child);
-	if (session == 0)
+	if (first.pid == 0)
 		return;
+	daemon_family_look(root, &first, &family);
 	/* It is reaped last: until then its number, which is the session's, is nobody else's. */
-	(void)kill(session, SIGKILL);
-	while (session_kill(root, session) > 0 && patience_pause(&patience))
+	(void)kill(first.pid, SIGKILL);
+	while (daemon_family_kill(root, &first, &family) > 0 && patience_pause(&patience))
 		continue;
 	while (!daemon_child_has_ended(child, &status) && patience_pause(&patience))
 		continue;

@@ -36,7 +36,7 @@ int daemon_launch_go(const struct daemon_launch *launch, const struct daemon_chi
  * handling of SIGCHLD was first). */
 bool daemon_child_has_ended(struct daemon_child *child, int *ret_status);
 
-/* Ends it with all its session and reaps it; one that is reaped already is none. Closes what is held. */
+/* Ends it with all its session and descendants and reaps it; one that is reaped already is none. Closes what is held. */
 void daemon_child_kill(const struct root *root, struct daemon_child *child);
 
 /* Closes what is held, and leaves the program running. */

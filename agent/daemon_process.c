@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "agent/cleanup.h"
+#include "agent/daemon_family.h"
 #include "agent/mem.h"
 #include "agent/root.h"
 #include "agent/run.h"
@@ -54,14 +55,15 @@ static bool parse_stat(const char *stat, struct daemon_process *process)
 	CLEANUP_FREE char *raw =
 		begin && end > begin ? mem_strndup(begin + 1, (size_t)(end - begin - 1)) : NULL;
 	unsigned long long start_time;
-	int session;
+	int parent, session;
 
-	/* What is skipped are the fields 4, 5 and 7 to 21. */
+	/* What is skipped are the fields 5 and 7 to 21. */
 	if (!raw || sscanf(end + 1,
-			   " %c %*s %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
+			   " %c %d %*s %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
 			   "%*s %llu",
-			   &process->state, &session, &start_time) != 3)
+			   &process->state, &parent, &session, &start_time) != 4)
 		return false;
+	process->parent = parent;
 	process->session = session;
 	process->start_time = start_time;
 	text_clean(&name, raw, sizeof(process->name) - 1);
@@ -140,13 +142,6 @@ static bool read_sockets(const struct root *root, const char *path, struct socke
 		at += *at == '\n';
 	}
 	return true;
-}
-
-int daemon_process_clients(const struct root *root, const char *socket_path)
-{
-	struct sockets sockets;
-
-	return read_sockets(root, socket_path, &sockets) ? sockets.clients : -1;
 }
 
 /* ---- who holds one */
@@ -262,6 +257,19 @@ bool daemon_process_find(const struct root *root, const char *socket_path,
 	if (best.pid)
 		*ret = best;
 	return best.pid != 0;
+}
+
+int daemon_process_clients(const struct root *root, const char *socket_path)
+{
+	struct daemon_process listener;
+	struct sockets sockets;
+	int workers = 0;
+
+	if (!read_sockets(root, socket_path, &sockets))
+		return -1;
+	if (daemon_process_find(root, socket_path, &listener))
+		workers = daemon_family_workers(root, &listener);
+	return workers < 0 || workers > sockets.clients ? workers : sockets.clients;
 }
 
 /* ---- what is done with one */

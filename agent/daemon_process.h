@@ -12,6 +12,7 @@ struct root;
 
 struct daemon_process {
 	pid_t pid;
+	pid_t parent;
 	pid_t session;       /* the process that called setsid(2) for it */
 	uint64_t start_time; /* clock ticks since boot: a pid that is used again has another */
 	char state;          /* 'R', 'S' and 'D' live, 'T' is stopped, 'Z' has ended */
@@ -30,7 +31,9 @@ bool daemon_process_read(const struct root *root, pid_t pid, struct daemon_proce
 bool daemon_process_find(const struct root *root, const char *socket_path,
 			 struct daemon_process *ret);
 
-/* How many connections to SOCKET_PATH are accepted and open; -1 where that cannot be told. */
+/* How many clients SOCKET_PATH has: connections that are accepted and open, or processes of the listener's
+ * that serve one, whichever are more (the table has no connections of clients in another network
+ * namespace, such as a container that shares /nix). -1 where that cannot be told. */
 int daemon_process_clients(const struct root *root, const char *socket_path);
 
 /* Whether both are the same process, not only the same number. */

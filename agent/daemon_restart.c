@@ -2,11 +2,13 @@
 /* A daemon that is there and does not serve: woken, or ended and started anew. */
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "agent/cleanup.h"
 #include "agent/daemon_answer.h"
 #include "agent/daemon_attempt.h"
+#include "agent/daemon_family.h"
 #include "agent/daemon_process.h"
 #include "agent/daemon_program.h"
 #include "agent/daemon_record.h"
@@ -14,18 +16,19 @@
 #include "agent/error.h"
 #include "agent/patience.h"
 #include "agent/run.h"
-#include "agent/session.h"
 #include "agent/strbuf.h"
 
 #define CLIENTS_US 300000 /* a worker whose client is gone ends within some milliseconds */
 #define GRACE_US 1000000  /* between SIGTERM and SIGKILL */
 #define KILL_US 1000000
 
-static int find_listener(const struct daemon_attempt *attempt, struct daemon_process *ret,
-			 struct error *error)
+static bool find_listener(const struct daemon_attempt *attempt, struct daemon_process *ret)
 {
-	if (daemon_process_find(attempt->how->root, attempt->places->socket, ret))
-		return 0;
+	return daemon_process_find(attempt->how->root, attempt->places->socket, ret);
+}
+
+static int fail_unknown(const struct daemon_attempt *attempt, struct error *error)
+{
 	return error_set(
 		error, ERROR_AGENT,
 		"no process of this container is known to listen at %s: it may have ended, or "
@@ -40,9 +43,10 @@ int daemon_wake(const struct daemon_start *how, struct strbuf *said, struct erro
 	CLEANUP_DAEMON_ATTEMPT struct daemon_attempt attempt;
 	struct daemon_process process;
 
-	if (daemon_attempt_begin(&attempt, how, error) < 0 ||
-	    find_listener(&attempt, &process, error) < 0)
+	if (daemon_attempt_begin(&attempt, how, error) < 0)
 		return -1;
+	if (!find_listener(&attempt, &process))
+		return fail_unknown(&attempt, error);
 	if (process.state != 'T')
 		return error_set(error, ERROR_AGENT,
 				 "process %d (%s), which listens at %s, is not stopped but %s",
@@ -114,24 +118,26 @@ static bool has_ended(const struct root *root, const struct daemon_process *proc
 	       !daemon_process_is_same(process, &now) || now.state == 'Z';
 }
 
-/* A stopped one takes SIGTERM when it goes on. What its first process leaves behind in its session has
- * no other use. */
-static int end_session(const struct daemon_attempt *attempt, const struct daemon_process *first,
-		       struct error *error)
+/* A stopped one takes SIGTERM when it goes on. What its first process leaves behind has no other use:
+ * neither in its session, nor workers, which may hold a store that is about to go. */
+static int end_family(const struct daemon_attempt *attempt, const struct daemon_process *first,
+		      struct error *error)
 {
 	const struct root *root = attempt->how->root;
 	struct patience grace = patience_until(run_clock_us() + GRACE_US);
+	CLEANUP_DAEMON_FAMILY struct daemon_family family = {0};
 	struct patience end;
 
+	daemon_family_look(root, first, &family);
 	if ((daemon_process_signal(root, first, SIGTERM) < 0 ||
 	     daemon_process_signal(root, first, SIGCONT) < 0) &&
 	    errno != ESRCH)
 		return error_set(error, ERROR_AGENT, "process %d (%s) cannot be ended: %s",
 				 (int)first->pid, first->name, strerror(errno));
 	while (!has_ended(root, first) && patience_pause(&grace))
-		continue;
+		daemon_family_look(root, first, &family);
 	end = patience_until(run_clock_us() + KILL_US);
-	while (session_kill(root, first->pid) > 0)
+	while (daemon_family_kill(root, first, &family) > 0)
 		if (!patience_pause(&end))
 			return error_set(error, ERROR_AGENT,
 					 "process %d (%s) does not end: the kernel holds it; the "
@@ -140,15 +146,26 @@ static int end_session(const struct daemon_attempt *attempt, const struct daemon
 	return 0;
 }
 
-/* Begins ATTEMPT; RET is what may be ended. */
+/* Whether there is nothing to be ended: /proc alone does not tell a daemon of another container's. */
+static bool is_absent(const struct daemon_attempt *attempt)
+{
+	CLEANUP_STRBUF struct strbuf why = STRBUF_INIT(700);
+
+	return daemon_attempt_ask(attempt, &why) == DAEMON_ABSENT;
+}
+
+/* Begins ATTEMPT. RET is what may be ended; its pid is 0 where none listens. */
 static int find_own(struct daemon_attempt *attempt, const struct daemon_start *how,
 		    struct daemon_process *ret, struct error *error)
 {
 	struct daemon_process listener;
 
-	if (daemon_attempt_begin(attempt, how, error) < 0 ||
-	    find_listener(attempt, &listener, error) < 0 ||
-	    check_is_ours(attempt, &listener, ret, error) < 0)
+	*ret = (struct daemon_process){0};
+	if (daemon_attempt_begin(attempt, how, error) < 0)
+		return -1;
+	if (!find_listener(attempt, &listener))
+		return is_absent(attempt) ? 0 : fail_unknown(attempt, error);
+	if (check_is_ours(attempt, &listener, ret, error) < 0)
 		return -1;
 	return check_is_unused(attempt, &listener, error);
 }
@@ -156,7 +173,7 @@ static int find_own(struct daemon_attempt *attempt, const struct daemon_start *h
 int daemon_may_restart(const struct daemon_start *how, struct error *error)
 {
 	CLEANUP_DAEMON_ATTEMPT struct daemon_attempt attempt;
-	struct daemon_process first = {0};
+	struct daemon_process first;
 
 	return find_own(&attempt, how, &first, error);
 }
@@ -168,10 +185,10 @@ int daemon_end(const struct daemon_start *how, struct error *error)
 
 	if (daemon_attempt_begin(&attempt, how, error) < 0)
 		return -1;
-	if (!daemon_process_find(how->root, attempt.places->socket, &listener))
+	if (!find_listener(&attempt, &listener))
 		return 0;
 	if (check_is_ours(&attempt, &listener, &first, error) < 0 ||
-	    end_session(&attempt, &first, error) < 0)
+	    end_family(&attempt, &first, error) < 0)
 		return -1;
 	daemon_record_remove(how->state);
 	return 0;
@@ -180,10 +197,12 @@ int daemon_end(const struct daemon_start *how, struct error *error)
 int daemon_restart(const struct daemon_start *how, struct strbuf *said, struct error *error)
 {
 	CLEANUP_DAEMON_ATTEMPT struct daemon_attempt attempt;
-	struct daemon_process first = {0};
+	struct daemon_process first;
 
-	if (find_own(&attempt, how, &first, error) < 0 || end_session(&attempt, &first, error) < 0)
+	if (find_own(&attempt, how, &first, error) < 0 ||
+	    (first.pid && end_family(&attempt, &first, error) < 0))
 		return -1;
-	strbuf_printf(said, "ended process %d (%s), ", (int)first.pid, first.name);
+	if (first.pid)
+		strbuf_printf(said, "ended process %d (%s), ", (int)first.pid, first.name);
 	return daemon_attempt_start(&attempt, said, error);
 }

@@ -26,19 +26,21 @@ struct daemon_start {
  * until this process ends or reaps it. The caller's handling of signals is not touched. */
 
 /* Starts it where nobody listens at the socket (by systemd where that is init and knows it); one that
- * serves already is left alone. One that listens and does not answer is not started over: -1. */
+ * serves already is left alone. One that listens and does not answer, or is another user's, is not
+ * started over: -1. */
 int daemon_start(const struct daemon_start *how, struct strbuf *said, struct error *error);
 
 /* Lets a daemon go on that has been stopped (SIGSTOP). */
 int daemon_wake(const struct daemon_start *how, struct strbuf *said, struct error *error);
 
 /* Ends the daemon that listens and starts it anew, if the record says that spinup started it and if
- * nobody is connected to it. */
+ * nobody is connected to it. Where none listens it is started. */
 int daemon_restart(const struct daemon_start *how, struct strbuf *said, struct error *error);
 
-/* Returns 0 when daemon_restart would go on to end the daemon, or -1 with ERROR. */
+/* Returns 0 when daemon_restart would go on to end the daemon, or to start one where none listens; -1
+ * with ERROR. */
 int daemon_may_restart(const struct daemon_start *how, struct error *error);
 
-/* Ends the daemon that listens, whoever is connected to it. Returns 0 when none listens afterwards, or
+/* Ends the daemon that listens with all its workers, whoever is connected to it. Returns 0 when none listens afterwards, or
  * -1 with ERROR: it is not one that spinup started. */
 int daemon_end(const struct daemon_start *how, struct error *error);

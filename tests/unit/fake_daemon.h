@@ -7,8 +7,10 @@
 struct machine;
 
 /* What it does, by its MODE:
- *   serve     unlinks and binds the socket, and greets each client in a process of its own
+ *   serve     unlinks and binds the socket, and greets each client in a process of its own,
+ *             which has a session of its own, as Nix's has
  *   detached  the same in a session of its own, and comes back at once
+ *   foreign   serves as user 1001
  *   close     closes each connection
  *   mute      accepts none, and says nothing
  *   idle      never listens */

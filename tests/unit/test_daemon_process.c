@@ -35,12 +35,13 @@ struct process {
 	const char *fds[4]; /* targets of the links; NULL ends them */
 };
 
-static void put_process(const struct machine *machine, const struct process *process)
+static void put_process(const struct machine *machine, const struct process *process, int parent)
 {
 	CLEANUP_FREE char *stat = mem_format("/proc/%d/stat", process->pid);
 	CLEANUP_FREE char *stat_text = mem_format(
-		"%d (%s) %c 1 %d 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 %u 8192 2 99\n",
-		process->pid, process->name, process->state, process->pid, process->start_time);
+		"%d (%s) %c %d %d 77 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 %u 8192 2 99\n",
+		process->pid, process->name, process->state, parent, process->pid,
+		process->start_time);
 	CLEANUP_FREE char *status = mem_format("/proc/%d/status", process->pid);
 	CLEANUP_FREE char *status_text =
 		mem_format("Name:\tx\nState:\tS\nUid:\t4\t%u\t5\t6\nGid:\t0\n", process->uid);
@@ -69,7 +70,7 @@ static struct fake fake_make(const char *table, const struct process *processes,
 	if (table)
 		machine_file(&fake.machine, "/proc/net/unix", table);
 	for (size_t i = 0; i < count; i++)
-		put_process(&fake.machine, &processes[i]);
+		put_process(&fake.machine, &processes[i], 1);
 	return fake;
 }
 
@@ -174,6 +175,7 @@ static void what_is_known(void **state)
 	(void)state;
 	assert_true(daemon_process_find(&fake.root, SOCKET, &found));
 	assert_int_equal(found.pid, 30);
+	assert_int_equal(found.parent, 1);
 	assert_int_equal(found.session, 77);
 	assert_int_equal(found.start_time, 4711);
 	assert_int_equal(found.state, 'T');
@@ -193,6 +195,8 @@ static void what_is_broken(void **state)
 		{"30 (x", "Name:\tx\nUid:\t0\t0\t0\t0\n"},
 		{"30 )x(", "Name:\tx\nUid:\t0\t0\t0\t0\n"},
 		{"30 (x) S 1 30 77 0 -1 41 1 2 3", "Name:\tx\nUid:\t0\t0\t0\t0\n"},
+		{"30 (x) S y 30 77 0 -1 41 1 2 3 4 5 6 7 8 20 0 1 0 60 81",
+		 "Name:\tx\nUid:\t0\t0\t0\t0\n"},
 		{"30 (x) S 1 30 y " BETWEEN "60 8192\n", "Name:\tx\nUid:\t0\t0\t0\t0\n"},
 		{"30 (x) S 1 30 77 0 -1 41 1 2 3 4 5 6 7 8 20 0 1 0 60 81", "Name:\tx\n"},
 		{"30 (x) S 1 30 77 0 -1 41 1 2 3 4 5 6 7 8 20 0 1 0 60 81", "Name:\tx\nUid:\tx\n"},
@@ -235,6 +239,77 @@ static void who_is_connected(void **state)
 		struct fake fake = fake_make(rows[i].table, NULL, 0);
 
 		assert_int_equal(daemon_process_clients(&fake.root, SOCKET), rows[i].expected);
+		fake_remove(&fake);
+	}
+}
+
+struct relative {
+	struct process process;
+	int parent;
+	const char *program; /* that exe leads to; NULL: it cannot be read */
+};
+
+static void put_relative(const struct machine *machine, const struct relative *relative)
+{
+	CLEANUP_FREE char *link = mem_format("/proc/%d/exe", relative->process.pid);
+
+	put_process(machine, &relative->process, relative->parent);
+	if (relative->program)
+		machine_link(machine, link, relative->program);
+}
+
+#define NIX "/nix/store/x/bin/nix"
+#define NIXD                                                                                       \
+	{                                                                                          \
+		{20, "nixd", 'S', 50, 0, {"socket:[41]"}}, 1, "/nixd"                              \
+	}
+#define DAEMON(parent)                                                                             \
+	{                                                                                          \
+		{30, "nix-daemon", 'S', 60, 0, {"socket:[41]"}}, parent, NIX                       \
+	}
+#define WORKER(pid, parent, program)                                                               \
+	{                                                                                          \
+		{pid, "nix-daemon", 'S', 70, 0, {NULL}}, parent, program                           \
+	}
+
+static const struct {
+	const char *name;
+	const char *table;
+	struct relative processes[4];
+	int expected;
+} families[] = {
+	{"a daemon alone", HEADER LISTENER("41"), {DAEMON(1)}, 0},
+	{"a client in another network namespace, which no table has",
+	 HEADER LISTENER("41"),
+	 {DAEMON(1), WORKER(40, 30, NIX)},
+	 1},
+	{"numbers that have wrapped around, and a program that may be the same",
+	 HEADER LISTENER("41") CLIENT("50"),
+	 {DAEMON(1), WORKER(4, 30, NIX), WORKER(5, 30, NULL)},
+	 2},
+	{"one of two clients whose worker is seen",
+	 HEADER LISTENER("41") CLIENT("50") CLIENT("51"),
+	 {DAEMON(1), WORKER(40, 30, NIX)},
+	 2},
+	{"a worker that has ended",
+	 HEADER LISTENER("41"),
+	 {DAEMON(1), {{40, "nix-daemon", 'Z', 70, 0, {NULL}}, 30, NIX}},
+	 0},
+	{"somebody else's nix", HEADER LISTENER("41"), {DAEMON(1), WORKER(40, 1, NIX)}, 0},
+	{"Determinate's daemon, which starts Nix's", HEADER LISTENER("41"), {NIXD, DAEMON(20)}, 0},
+	{"and a worker of that", HEADER LISTENER("41"), {NIXD, DAEMON(20), WORKER(40, 30, NIX)}, 1},
+};
+
+static void who_is_served(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(families); i++) {
+		struct fake fake = fake_make(families[i].table, NULL, 0);
+
+		print_message("%s\n", families[i].name);
+		for (size_t j = 0; j < 4 && families[i].processes[j].process.pid; j++)
+			put_relative(&fake.machine, &families[i].processes[j]);
+		assert_int_equal(daemon_process_clients(&fake.root, SOCKET), families[i].expected);
 		fake_remove(&fake);
 	}
 }
@@ -341,13 +416,10 @@ static void a_signal_meets_only_the_same(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_is_found),
-		cmocka_unit_test(what_is_known),
-		cmocka_unit_test(what_is_broken),
-		cmocka_unit_test(who_is_connected),
-		cmocka_unit_test(a_table_without_end),
-		cmocka_unit_test(a_real_listener),
-		cmocka_unit_test(a_signal_meets_only_the_same),
+		cmocka_unit_test(who_is_found),    cmocka_unit_test(what_is_known),
+		cmocka_unit_test(what_is_broken),  cmocka_unit_test(who_is_connected),
+		cmocka_unit_test(who_is_served),   cmocka_unit_test(a_table_without_end),
+		cmocka_unit_test(a_real_listener), cmocka_unit_test(a_signal_meets_only_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,8 @@
 	2000u      /* for a program that must have come to its place before the time is over */
 #define TRIES 3000 /* of 10 ms each, for what must come */
 
+#define MAX_PID 4194304 /* of any Linux */
+
 #define PROGRAM "/profile/nix-daemon"
 #define DETERMINATE "/determinate-nixd"
 #define SYSTEMCTL "/systemctl"
@@ -143,6 +145,12 @@ static int start(struct place *place)
 {
 	strbuf_clear(&place->said);
 	return daemon_start(&place->how, &place->said, &place->error);
+}
+
+static int restart(struct place *place)
+{
+	strbuf_clear(&place->said);
+	return daemon_restart(&place->how, &place->said, &place->error);
 }
 
 static void assert_started(struct place *place)
@@ -368,6 +376,34 @@ static void it_is_nobodys_child(void **state)
 	close(high);
 }
 
+/* Whom else it serves has nothing to do with what bounds the job; and what the job may not do at all, as
+ * to take a priority in real time, its builders may not either. */
+static void it_has_no_bounds_of_the_jobs(void **state)
+{
+	static const int bounds[] = {RLIMIT_FSIZE, RLIMIT_CPU, RLIMIT_DATA, RLIMIT_RSS};
+	struct place *place = *state;
+	rlim_t lock, before[COUNT(bounds)];
+	struct rlimit its, ours;
+	pid_t pid;
+
+	put(place, "exec $DAEMON serve");
+	lock = set_soft_limit(RLIMIT_MEMLOCK, 4096);
+	for (size_t i = 0; i < COUNT(bounds); i++)
+		before[i] = set_soft_limit(bounds[i], 1u << 30);
+	assert_started(place);
+	for (size_t i = 0; i < COUNT(bounds); i++)
+		(void)set_soft_limit(bounds[i], before[i]);
+	(void)set_soft_limit(RLIMIT_MEMLOCK, lock);
+	pid = listener_of(place).pid;
+	for (size_t i = 0; i < COUNT(bounds); i++)
+		assert_limit(pid, bounds[i], RLIM_INFINITY);
+	assert_int_equal(prlimit(pid, RLIMIT_MEMLOCK, NULL, &its), 0);
+	assert_int_equal(its.rlim_cur, its.rlim_max);
+	assert_int_equal(prlimit(pid, RLIMIT_RTPRIO, NULL, &its), 0);
+	assert_int_equal(getrlimit(RLIMIT_RTPRIO, &ours), 0);
+	assert_int_equal(its.rlim_max, ours.rlim_max);
+}
+
 static void over_a_stale_socket(void **state)
 {
 	struct place *place = *state;
@@ -513,6 +549,31 @@ static void strangers_are_not_started_over(void **state)
 		assert_int_equal(waitpid(pid, NULL, 0), pid);
 	}
 	assert_not_run(place);
+}
+
+/* A daemon that answers as one does, and that another user has put there. */
+static void a_foreign_one_is_not_used(void **state)
+{
+	struct place *place = *state;
+	CLEANUP_FREE char *directory = real(place, "/var/daemon-socket");
+	CLEANUP_FREE char *who = NULL;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		skip(); /* only root can be another user */
+	put(place, "exec $DAEMON serve");
+	machine_mode(&place->machine, "/", 0755);
+	machine_directory(&place->machine, "/var/daemon-socket");
+	assert_int_equal(chown(directory, 1001, 1001), 0);
+	pid = put_listener(place, "foreign");
+	assert_fails(place, start(place),
+		     "belongs to user 1001, not to root: end it, and see to it");
+	who = mem_format(" (process %d, ", (int)pid);
+	assert_non_null(strstr(place->error.message, who));
+	assert_non_null(strstr(place->error.message, "; no second daemon is started over it"));
+	assert_fails(place, restart(place), "was not started by spinup");
+	assert_not_run(place);
+	assert_int_equal(listener_of(place).pid, pid);
 }
 
 /* Exactly one daemon, and both learn of it. */
@@ -689,12 +750,6 @@ static void one_that_stays_silent(void **state)
 
 /* ---- starting anew */
 
-static int restart(struct place *place)
-{
-	strbuf_clear(&place->said);
-	return daemon_restart(&place->how, &place->said, &place->error);
-}
-
 static void ours_is_restarted(void **state)
 {
 	/* Determinate's listener is a child of what was started, and ends with it. */
@@ -727,6 +782,19 @@ static void ours_is_restarted(void **state)
 	}
 }
 
+/* There is nothing to be ended, and nobody to be disturbed. */
+static void where_none_listens_one_is_started(void **state)
+{
+	struct place *place = *state;
+
+	put(place, "exec $DAEMON serve");
+	assert_int_equal(daemon_may_restart(&place->how, &place->error), 0);
+	assert_not_run(place);
+	assert_int_equal(restart(place), 0);
+	assert_int_equal(strncmp(place->said.data, "started ", 8), 0);
+	assert_true(is_serving(place));
+}
+
 static int connect_to(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -757,6 +825,47 @@ static void one_in_use_is_left_alone(void **state)
 	assert_int_equal(restart(place), 0);
 }
 
+/* The process that has CHILD's end of a connection: a daemon's worker. */
+static struct daemon_process worker_of(const struct place *place, int client)
+{
+	struct daemon_process listener = listener_of(place), worker = {0};
+	char byte;
+
+	assert_int_equal(read(client, &byte, 1), 1); /* it has been accepted */
+	for (pid_t pid = 1; pid < MAX_PID && !worker.pid; pid++)
+		if (daemon_process_read(&place->root, pid, &worker) &&
+		    (worker.parent != listener.pid || worker.state == 'Z' ||
+		     worker.session != worker.pid))
+			worker.pid = 0;
+	assert_int_equal(worker.parent, listener.pid);
+	return worker;
+}
+
+/* Nor does a worker outlive its daemon, in whose session it is not. */
+static void the_end_is_one_for_all(void **state)
+{
+	static const char *const scripts[] = {"exec $DAEMON serve", "$DAEMON serve & wait"};
+	struct place *place = *state;
+
+	for (size_t i = 0; i < COUNT(scripts); i++) {
+		struct daemon_process listener, worker;
+		int client;
+
+		put(place, scripts[i]);
+		assert_started(place);
+		await_no_client(place); /* what has greeted us */
+		client = connect_to(place->socket);
+		worker = worker_of(place, client);
+		listener = listener_of(place);
+		assert_int_not_equal(worker.session, listener.session);
+		assert_int_equal(daemon_end(&place->how, &place->error), 0);
+		assert_true(has_ended(place, &listener));
+		assert_true(has_ended(place, &worker));
+		close(client);
+		end_all(place);
+	}
+}
+
 /* No record, a broken one, and one whose number belongs to somebody else now. */
 static void what_is_not_ours_is_left_alone(void **state)
 {
@@ -764,7 +873,6 @@ static void what_is_not_ours_is_left_alone(void **state)
 	struct daemon_process before, after;
 
 	put(place, "exec $DAEMON serve");
-	assert_fails(place, restart(place), "no process of this container is known to listen at ");
 	assert_started(place);
 	before = listener_of(place);
 	for (int i = 0; i < 3; i++) {
@@ -795,12 +903,14 @@ int main(int count, char **words)
 	const struct CMUnitTest tests[] = {
 		TEST(it_serves),
 		TEST(it_is_nobodys_child),
+		TEST(it_has_no_bounds_of_the_jobs),
 		TEST(over_a_stale_socket),
 		TEST(one_that_fails),
 		TEST(one_that_fails_with_a_child),
 		TEST(one_that_fails_silently),
 		TEST(where_children_are_ignored),
 		TEST(strangers_are_not_started_over),
+		TEST(a_foreign_one_is_not_used),
 		TEST(two_at_once),
 		TEST(somebody_else_at_it),
 		TEST(traps),
@@ -810,7 +920,9 @@ int main(int count, char **words)
 		TEST(a_stopped_one_is_woken),
 		TEST(one_that_stays_silent),
 		TEST(ours_is_restarted),
+		TEST(where_none_listens_one_is_started),
 		TEST(one_in_use_is_left_alone),
+		TEST(the_end_is_one_for_all),
 		TEST(what_is_not_ours_is_left_alone),
 	};
 
