@@ -186,7 +186,7 @@ int daemon_end(const struct daemon_start *how, struct error *error)
 	if (daemon_attempt_begin(&attempt, how, error) < 0)
 		return -1;
 	if (!find_listener(&attempt, &listener))
-		return 0;
+		return is_absent(&attempt) ? 0 : fail_unknown(&attempt, error);
 	if (check_is_ours(&attempt, &listener, &first, error) < 0 ||
 	    end_family(&attempt, &first, error) < 0)
 		return -1;

@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "agent/cleanup.h"
+#include "agent/error.h"
 #include "agent/fact_names.h"
 #include "agent/mem.h"
 #include "agent/nix_profile.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
+#include "agent/trusted_path.h"
 #include "probes/probe.h"
 
 #define TOOL_TIMEOUT_MS 2000u
@@ -236,6 +238,18 @@ static void ask(struct toolchain_facts *facts, const struct job *job)
 	free(argument);
 }
 
+/* A program outside PATH is spinup's choice, not the job's: root runs none that others can change. */
+static bool may_run(struct toolchain_facts *facts, const struct context *context)
+{
+	struct error error;
+
+	if (!facts->tool->extra_path || context->uid != 0 ||
+	    trusted_path_check(&context->root, facts->program, 0, &error) == 0)
+		return true;
+	facts->distrust = mem_strdup(error.message);
+	return false;
+}
+
 void toolchain_collect(struct toolchain_facts *ret, const struct tool *tool, const struct job *job)
 {
 	*ret = (struct toolchain_facts){.tool = tool};
@@ -244,7 +258,7 @@ void toolchain_collect(struct toolchain_facts *ret, const struct tool *tool, con
 		collect_pin(ret, &job->context);
 	if (ret->program && strcmp(tool->name, "nix") == 0)
 		collect_from_path(ret, &job->context.root);
-	if (ret->program && !ret->version)
+	if (ret->program && !ret->version && may_run(ret, &job->context))
 		ask(ret, job);
 }
 
@@ -254,6 +268,7 @@ void toolchain_facts_release(struct toolchain_facts *facts)
 	free(facts->version);
 	free(facts->source);
 	free(facts->output);
+	free(facts->distrust);
 	*facts = (struct toolchain_facts){0};
 }
 

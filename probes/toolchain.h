@@ -26,9 +26,10 @@ const struct tool *tool_find(const char *name);
 
 struct toolchain_facts {
 	const struct tool *tool;
-	char *program; /* path of what was found, or NULL */
-	char *version; /* or NULL */
-	char *source;  /* what told the version: a file, a variable, the program; or NULL */
+	char *program;  /* path of what was found, or NULL */
+	char *version;  /* or NULL */
+	char *source;   /* what told the version: a file, a variable, the program; or NULL */
+	char *distrust; /* why it was not run, or NULL */
 	bool was_run;
 	unsigned int timeout_ms;
 	struct spawn_result end; /* when was_run */

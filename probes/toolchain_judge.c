@@ -98,6 +98,9 @@ void toolchain_judge(const struct toolchain_facts *facts, struct channel *channe
 	channel_string(channel, facts->tool->fact, facts->version);
 	if (facts->version)
 		judge_known(facts, channel);
+	else if (facts->distrust)
+		channel_finding(channel, FINDING_TOOLCHAIN_VERSION_UNREADABLE, facts->tool->shown,
+				NULL, "root does not run it: %s", facts->distrust);
 	else if (facts->program)
 		judge_failure(facts, channel);
 	else

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from lab import CONTRACT
 from runner_files import RunnerFiles, next_environment
-from test_install import PROFILE_BIN, SERVER, build, detail, ids, thin
+from test_install import PROFILE_BIN, SERVER, SETTINGS, build, detail, ids, thin
 from visit import File, Folder, Link
 
 ALONE = ["--skip", "attic", "--skip", "bazel"]
@@ -30,7 +30,7 @@ STATES = {
     "a member that is none": (
         {"files": {"/etc/group": NOBODY + "nixbld:x:30000:nixbld1,ghost\n"}}, "nix-build-user-missing", "build user"),
     "no build-users-group": (
-        {"daemon": "none", "files": {"/etc/nix/nix.conf": CONF, "/etc/nix/nix.custom.conf": None}}, "nix-build-group-unset", "set build-users-group"),
+        {"daemon": "none", "files": {"/etc/nix/nix.conf": CONF, "/etc/nix/nix.custom.conf": SETTINGS}}, "nix-build-group-unset", "set build-users-group"),
     "a dangling profile": ({"daemon": "none", "files": LONELY}, "nix-profile-dangling", "newest generation"),
     "a receipt of a failure": ({"files": {"/nix/receipt.json": PARTIAL}}, "nix-receipt-partial", "removed the receipt"),
     "a closed socket folder": (

@@ -14,7 +14,7 @@ from lab import CONTRACT
 from runner_files import RunnerFiles
 from test_install import SOCKET, build, detail, ids, install, thin
 from test_mend import ALONE, run
-from visit import USERS, Folder, enter
+from visit import USERS, File, Folder, enter
 
 CONF = "/etc/nix/nix.custom.conf"
 # Another user's store path under the name of the one that was there, with a profile that leads to it.
@@ -146,6 +146,23 @@ def test_a_store_of_ones_own_is_fine(lab, spinup):
         doctor = pod.exec(["spinup", "doctor", "--json", "--label", "tinyland-nix", *ALONE], user="root",
                           env={"SPINUP_CONTRACT": CONTRACT})
         assert "nix-tree-foreign" in ids(json.loads(doctor.stdout), "error")  # root is another user there
+
+
+def test_root_runs_no_nix_that_others_can_change(lab, spinup):
+    """An expected version is asked of no program off PATH that is another user's; the user itself may run it."""
+    assert spinup
+    program = "/nix/var/nix/profiles/default/bin/nix"
+    script = "#!/bin/sh\nid -u >>/tmp/ran\necho 'nix (Nix) 2.26.3'\n"
+    with lab.pod(image="thin", files={program: File(script, 0o755), "/opt/e.json": '{"toolchain": {"nix": ">=2.18"}}'}) as pod:
+        pod.exec(["sh", "-ec", "chown -R runner /nix; mkdir /tmp/none"], user="root").check()
+        words = ["spinup", "doctor", "--label", "tinyland-nix", "--expect", "/opt/e.json", "--json", *ALONE]
+        for user in "root", "runner":
+            result = pod.exec(words, user=user, env={"SPINUP_CONTRACT": CONTRACT, "PATH": "/usr/bin:/bin:/usr/local/bin"})
+            report = json.loads(result.stdout)
+            if user == "root":
+                assert "root does not run it: /nix" in detail(report, "toolchain-version-unreadable")
+                assert pod.read("/tmp/ran").popitem()[1] is None
+        assert pod.read("/tmp/ran").popitem()[1] == "1001\n"
 
 
 # ---- who else uses the daemon
