@@ -31,6 +31,7 @@ import images
 import installers
 import nameserver
 import tokens
+import tools_image
 import topology
 import vulkan_images
 from cgroups import Cgroups
@@ -44,7 +45,7 @@ HOSTNAME = "tinyland-nix-bcdfg-runner-hjklm"
 CAP_SYS_ADMIN = 21
 GIB = 1 << 30
 # Images that the first pod makes which wants them: what makes each.
-LATE_IMAGES = {"bazel": bazel_image.make, "docker": docker_image.make,
+LATE_IMAGES = {"bazel": bazel_image.make, "docker": docker_image.make, "tools": tools_image.make,
                **{name: functools.partial(vulkan_images.layer, name) for name in vulkan_images.IMAGES}}
 PROGRAMS = ("nginx", "dnsmasq", "ip", "openssl")
 NAMESERVERS = {"cluster": topology.CLUSTER_DNS, "faulty": topology.FAULTY_DNS, "refused": topology.REFUSED,
