@@ -9,21 +9,22 @@ import argparse
 import os
 import pathlib
 import re
-import statistics
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 
 import act  # noqa: E402
+import install  # noqa: E402
 import kvm_verdicts  # noqa: E402
+import mend  # noqa: E402
 import vulkan_images  # noqa: E402
+from figures import Figures, measure, report  # noqa: E402
 from lab import Lab  # noqa: E402
 from places import LabError  # noqa: E402
-from runner_files import KINDS, RunnerFiles  # noqa: E402
+from runner_files import RunnerFiles  # noqa: E402
 from visit import File  # noqa: E402
 
-MEASURE = ROOT / "build/lab/bin/measure"
 ATTIC = "attic.nix-cache.svc.cluster.local"
 BAZEL = "bazel-cache.nix-cache.svc.cluster.local"
 
@@ -42,28 +43,6 @@ COMMAND = "exit 0"  # a user's, that costs nothing
 ACTION = "".join(f"sh -e /bench/{name}.sh\n" for name in ("agent", "command"))
 
 
-class Figures:
-    """Medians of many runs of one command."""
-
-    def __init__(self, rows):
-        self.wall = statistics.median(row[0] for row in rows) / 1000
-        self.cpu = statistics.median(row[1] for row in rows) / 1000
-        self.rss = max(row[2] for row in rows) / 1024
-        self.p95 = sorted(row[0] for row in rows)[int(len(rows) * 0.95)] / 1000
-        self.statuses = sorted({row[3] for row in rows})
-
-    def __str__(self):
-        return f"{self.wall:9.1f} {self.p95:9.1f} {self.cpu:9.1f} {self.rss:9.1f}   {self.statuses}"
-
-
-def measure(pod, count, command, env):
-    """Runs a command COUNT times in a pod."""
-    empty = [word for name in KINDS for word in ("--empty", env[name])]
-    result = pod.exec(["/bench/measure", count, *empty, *command], user="trusted", env=env, timeout=600,
-                      cwd="/home/trusted").check()
-    return [tuple(map(int, line.split())) for line in result.stdout.splitlines()]
-
-
 def side_by_side(pod, rounds, count, commands, env):
     """Alternates between the commands, so that a change of the machine's pace meets all of them."""
     rows = {name: [] for name in commands}
@@ -73,19 +52,10 @@ def side_by_side(pod, rounds, count, commands, env):
     return {name: Figures(found) for name, found in rows.items()}
 
 
-def report(title, figures):
-    """Prints one comparison; the last column is how much longer than the first row."""
-    print(f"\n{title}\n  {'':34}  wall ms       p95    CPU ms   RSS MiB   status")
-    first = next(iter(figures.values()))
-    for name, row in figures.items():
-        print(f"  {name:34} {row}   x{row.wall / first.wall:.1f}", flush=True)
-
-
 def bench_pod(lab, image="determinate", **kind):
     """A pod with the tools of this benchmark, and a step's environment."""
     runner = RunnerFiles("trusted")
-    files = {**runner.files(), "/bench/measure": File(MEASURE.read_bytes(), 0o755),
-             "/bench/chain.sh": File(CHAIN, 0o755),
+    files = {**runner.files(), "/bench/chain.sh": File(CHAIN, 0o755),
              **{f"/bench/{name}.sh": File(text + "\n", 0o755) for name, text in STEPS.items()}}
     pod = lab.pod(image=image, files=files, **kind)
     env = {**runner.environment(pod.hostname), "SPINUP_CONTRACT": "/opt/lab/contract.json"}
@@ -181,7 +151,8 @@ def vulkan(lab, rounds):
 
 
 COMPARISONS = {"lane": [healthy, https], "action": [action], "dead": [black_holed],
-               "devices": [kvm_verdicts.compare, vulkan]}
+               "devices": [kvm_verdicts.compare, vulkan],
+               "install": [install.closures, install.repacked, install.on_disk, install.memory, mend.states]}
 
 
 def main():
