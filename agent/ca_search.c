@@ -31,12 +31,6 @@ static const char *const bundles[] = {
 	"/root/.nix-profile/etc/ssl/certs/ca-bundle.crt",
 };
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		(void)closedir(*directory);
-}
-
 /* "5ed36f99.0": the name under which OpenSSL looks a certificate up. */
 static bool is_hash_link(const char *name)
 {
@@ -49,7 +43,7 @@ static bool is_hash_link(const char *name)
 bool ca_directory_is_hashed(const struct root *root, const char *path)
 {
 	CLEANUP_CLOSE int fd = root_open(root, path, O_RDONLY | O_DIRECTORY, 0);
-	CLEANUP(close_directory) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP_DIR DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
 	if (!directory)

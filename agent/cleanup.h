@@ -2,6 +2,7 @@
 /* Scope-bound release of locals: memory and descriptors leave a function only through TAKE. */
 #pragma once
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,10 +19,17 @@ static inline void cleanup_close_impl(const int *fd)
 		close(*fd);
 }
 
+static inline void cleanup_dir_impl(DIR **directory)
+{
+	if (*directory)
+		(void)closedir(*directory);
+}
+
 /* Runs FUNCTION(&variable) when the variable's scope ends. */
 #define CLEANUP(function) __attribute__((cleanup(function)))
 #define CLEANUP_FREE CLEANUP(cleanup_free_impl)
 #define CLEANUP_CLOSE CLEANUP(cleanup_close_impl)
+#define CLEANUP_DIR CLEANUP(cleanup_dir_impl)
 
 /* Hands a pointer or a descriptor out of its scope and disarms the cleanup. */
 #define TAKE(pointer)                                                                              \

@@ -31,12 +31,6 @@ static void census_release(struct census *census)
 	free(census->is_member);
 }
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		(void)closedir(*directory);
-}
-
 static void add(struct census *census, const struct daemon_process *process)
 {
 	if (census->count % 64 == 0)
@@ -49,7 +43,7 @@ static void add(struct census *census, const struct daemon_process *process)
 static bool take_census(const struct root *root, struct census *ret)
 {
 	int fd = root_open(root, "/proc", O_RDONLY | O_DIRECTORY, 0);
-	CLEANUP(close_directory) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP_DIR DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
 	if (fd >= 0 && !directory)

@@ -146,13 +146,7 @@ static bool read_sockets(const struct root *root, const char *path, struct socke
 
 /* ---- who holds one */
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		(void)closedir(*directory);
-}
-
-/* The directory at PATH, which closes with close_directory; NULL where it cannot be read. */
+/* The directory at PATH; NULL where it cannot be read. */
 static DIR *open_directory(const struct root *root, const char *path)
 {
 	CLEANUP_CLOSE int fd = root_open(root, path, O_RDONLY | O_DIRECTORY, 0);
@@ -201,7 +195,7 @@ static void note_owner(struct search *search, int listener, pid_t pid)
 static void look_at_process(struct search *search, pid_t pid)
 {
 	CLEANUP_FREE char *path = mem_format("/proc/%d/fd", (int)pid);
-	CLEANUP(close_directory) DIR *directory = open_directory(search->root, path);
+	CLEANUP_DIR DIR *directory = open_directory(search->root, path);
 	const struct dirent *entry;
 
 	for (unsigned int i = 0; directory && i < MAX_DESCRIPTORS; i++) {
@@ -219,7 +213,7 @@ static void look_at_process(struct search *search, pid_t pid)
 /* Returns false when /proc cannot be read, or not in time: then the oldest may not have been seen. */
 static bool look_at_all(struct search *search)
 {
-	CLEANUP(close_directory) DIR *directory = open_directory(search->root, "/proc");
+	CLEANUP_DIR DIR *directory = open_directory(search->root, "/proc");
 	int64_t end_us = run_clock_us() + SEARCH_US;
 	const struct dirent *entry;
 

@@ -87,16 +87,10 @@ void install_home_make(const struct root *root)
 
 /* ---- taking away */
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		(void)closedir(*directory);
-}
-
 static bool holds_only_state(int nix)
 {
 	int fd = openat(nix, ".", DIRECTORY_FLAGS);
-	CLEANUP(close_directory) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP_DIR DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
 	if (!directory) {

@@ -123,6 +123,11 @@ static const char *find_environment(const struct root *root,
 	return NULL;
 }
 
+static bool is_certificates(const char *path)
+{
+	return path && strstr(path, "-nss-cacert-") != NULL;
+}
+
 static int build_environment(const struct installation *installation,
 			     const struct registration *registration, const char *nix,
 			     struct error *error)
@@ -136,7 +141,7 @@ static int build_environment(const struct installation *installation,
 	words_add(&arguments, "--install");
 	words_add(&arguments, nix);
 	for (size_t i = 0; i < registration->count; i++)
-		if (strstr(registration->paths[i].path, "-nss-cacert-"))
+		if (is_certificates(registration->paths[i].path))
 			words_add(&arguments, registration->paths[i].path);
 	words_end(&arguments);
 	return install_run(installation, (const char *const *)arguments.items, 0, error);

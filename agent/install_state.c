@@ -143,16 +143,10 @@ int install_state_lock(struct install_state *state, int64_t end_us, struct error
 
 /* ---- the directory */
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		(void)closedir(*directory);
-}
-
 static int list(const struct install_state *state, struct words *ret, struct error *error)
 {
 	int fd = openat(state->directory.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	CLEANUP(close_directory) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP_DIR DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
 	if (!directory) {

@@ -18,12 +18,6 @@
 
 #define STORE "store"
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		(void)closedir(*directory);
-}
-
 static int fail(struct error *error)
 {
 	return error_set(error, ERROR_AGENT, NIX_STORE_DIRECTORY ": %s", strerror(errno));
@@ -32,7 +26,7 @@ static int fail(struct error *error)
 /* Takes FD. */
 static int list(int fd, struct words *ret, struct error *error)
 {
-	CLEANUP(close_directory) DIR *directory = fdopendir(fd);
+	CLEANUP_DIR DIR *directory = fdopendir(fd);
 	const struct dirent *entry;
 
 	if (!directory) {

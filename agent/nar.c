@@ -161,12 +161,6 @@ static int hash_link(struct walk *walk, int directory, const char *name)
 
 /* ---- directories */
 
-static void close_stream(DIR **stream)
-{
-	if (*stream)
-		(void)closedir(*stream);
-}
-
 static int compare_names(const void *a, const void *b)
 {
 	char *const *left = a, *const *right = b;
@@ -177,7 +171,7 @@ static int compare_names(const void *a, const void *b)
 static int list_names(struct walk *walk, int fd, struct words *names)
 {
 	CLEANUP_CLOSE int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	CLEANUP(close_stream) DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+	CLEANUP_DIR DIR *stream = copy < 0 ? NULL : fdopendir(copy);
 	const struct dirent *entry;
 
 	if (!stream)

@@ -38,16 +38,10 @@ static bool is_member(const struct root *root, const char *name, pid_t session)
 	return root_read(root, path, &stat) == 0 && is_alive_in(stat.data, session);
 }
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		(void)closedir(*directory);
-}
-
 size_t session_kill(const struct root *root, pid_t session)
 {
 	int fd = root_open(root, "/proc", O_RDONLY | O_DIRECTORY, 0);
-	CLEANUP(close_directory) DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP_DIR DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	size_t count = 0;
 

@@ -45,12 +45,6 @@ struct walk {
 	struct error *error;
 };
 
-static void close_directory(DIR **directory)
-{
-	if (*directory)
-		(void)closedir(*directory);
-}
-
 static void level_release(struct level *level)
 {
 	free(level->name);
@@ -173,7 +167,7 @@ static bool is_self_or_parent(const char *name)
 static int go_through(const struct walk *walk, struct level *level)
 {
 	int fd = fcntl(walk->at, F_DUPFD_CLOEXEC, 0);
-	CLEANUP(close_directory) DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	CLEANUP_DIR DIR *stream = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 	int result = 0;
 

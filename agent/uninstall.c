@@ -226,10 +226,11 @@ static int take_back(struct installation *installation, struct strbuf *why, stru
 	if (each_subtree(installation, tree_check, error) < 0 ||
 	    tree_check(installation->state.nix, INSTALL_STATE_NAME, error) < 0)
 		return -1;
-	nix_links_remove(&installation->context->root, DEFAULT_BIN);
 	if (end_daemon(installation, error) < 0 ||
-	    install_journal_write(&installation->state, INSTALL_STAGE_STORE, error) < 0 ||
-	    install_installer_undo(installation, why, error) < 0 ||
+	    install_journal_write(&installation->state, INSTALL_STAGE_STORE, error) < 0)
+		return -1;
+	nix_links_remove(&installation->context->root, DEFAULT_BIN);
+	if (install_installer_undo(installation, why, error) < 0 ||
 	    remove_conf(installation, error) < 0 || remove_programs(installation, error) < 0 ||
 	    install_builders_undo(installation, error) < 0 || remove_store(installation, error) < 0)
 		return -1;
