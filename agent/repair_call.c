@@ -206,13 +206,13 @@ static enum repair_call_end judge(const struct call *call, bool is_sudo, struct 
 static enum repair_call_end run_call(struct call *call, char *const *sudo, struct error *error)
 {
 	enum repair_call_end end = REPAIR_CALL_FAILED;
+	bool is_started = start(call, sudo, error) == 0;
 
-	if (start(call, sudo, error) < 0)
-		return end;
-	(void)setpgid(call->pid, call->pid);
-	if (follow(call, error)) {
+	if (is_started)
+		(void)setpgid(call->pid, call->pid);
+	if (is_started && follow(call, error)) {
 		end = judge(call, sudo != NULL, error);
-	} else {
+	} else if (is_started) {
 		(void)kill(-call->pid, SIGKILL);
 		(void)reap(call);
 	}
