@@ -2,6 +2,7 @@
 """What every end-to-end test starts from: the lab, up once a session, and the release binary."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 import go_programs  # noqa: E402  pylint: disable=wrong-import-position,import-error
 from lab import Lab, missing  # noqa: E402  pylint: disable=wrong-import-position,import-error
 from places import SPINUP, LabError  # noqa: E402  pylint: disable=wrong-import-position,import-error
+
+
+# Started in the background, or by nohup, the tests would have every process of theirs ignore these.
+for number in signal.SIGINT, signal.SIGHUP, signal.SIGQUIT:
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def skip(lacking):

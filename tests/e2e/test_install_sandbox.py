@@ -13,9 +13,10 @@ BOUND_S = 20
 
 
 def children_of(pod):
-    """The three processes of a download, by their number, once the two that parse something are in their sandbox."""
+    """The three processes of a download, by their number, once the two that parse something are in their sandbox and
+    the third has closed what it inherited."""
     end, found = time.monotonic() + BOUND_S, []
-    while [child["status"]["Seccomp"] for child in found] != ["2", "0", "2"]:
+    while [child["status"]["Seccomp"] for child in found] != ["2", "0", "2"] or max(found[1]["fds"]) > 5:
         assert time.monotonic() < end, found
         found = sorted(pod.visit(_children), key=lambda child: child["pid"])
     return found

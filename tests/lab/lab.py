@@ -91,12 +91,17 @@ class Lab:
         self.public_key = (self.images / "keys/main.pub").read_text().strip()
         self.other_key = (self.images / "keys/other.pub").read_text().strip()  # same name, another key
         self.paths = images.store_paths(self.images)
-        self.tokens = tokens.standard()
+        self._tokens = tokens.standard()
         self.cgroups = Cgroups()
         self.views = {}
         self.box = self.pid = None
         self.complaints = tempfile.TemporaryFile()  # a pipe that nobody reads would stop the servers when full
         self._programs = {}
+
+    @property
+    def tokens(self):
+        """The tokens that the tests know by name."""
+        return {**self._tokens, "grace": tokens.about_to_end()}
 
     def __enter__(self):
         MOUNT_POINT.mkdir(parents=True, exist_ok=True)
