@@ -11,6 +11,7 @@
 #include "agent/cleanup.h"
 #include "agent/context.h"
 #include "agent/mem.h"
+#include "agent/nix_profile.h"
 
 #define MAX_BUNDLE_BYTES (4u << 20)
 #define DEBIAN_DIRECTORY "/etc/ssl/certs"
@@ -27,7 +28,7 @@ static const char *const bundles[] = {
 	"/etc/ssl/ca-bundle.pem",                            /* SUSE */
 	"/etc/ssl/cert.pem",                                 /* Alpine */
 	"/etc/ssl/certs/ca-bundle.crt",                      /* NixOS */
-	"/nix/var/nix/profiles/default/etc/ssl/certs/ca-bundle.crt",
+	NIX_PROFILE_DEFAULT "/etc/ssl/certs/ca-bundle.crt",
 	"/root/.nix-profile/etc/ssl/certs/ca-bundle.crt",
 };
 

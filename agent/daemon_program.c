@@ -14,6 +14,7 @@
 #include "agent/error.h"
 #include "agent/mem.h"
 #include "agent/nix_daemon.h"
+#include "agent/nix_profile.h"
 #include "agent/root.h"
 #include "agent/trusted_path.h"
 
@@ -30,7 +31,7 @@ static const char *const unit_directories[] = {
 const struct daemon_places daemon_places = {
 	.socket = NIX_DAEMON_SOCKET,
 	.determinate = "/usr/local/bin/determinate-nixd",
-	.profile = "/nix/var/nix/profiles/default/bin",
+	.profile = NIX_PROFILE_DEFAULT_BIN,
 	.distribution = "/usr/bin/nix-daemon",
 	.systemd = "/run/systemd/system",
 	.systemctl = "/usr/bin/systemctl",

@@ -27,6 +27,7 @@
 #include "agent/install_stream.h"
 #include "agent/mem.h"
 #include "agent/narinfo.h"
+#include "agent/nix_profile.h"
 #include "agent/nix_receipt.h"
 #include "agent/nix_tree.h"
 #include "agent/record.h"
@@ -38,7 +39,7 @@
 #include "agent/tree.h"
 #include "agent/unpack.h"
 
-#define DEFAULT_NIX "/nix/var/nix/profiles/default/bin/nix"
+#define DEFAULT_NIX NIX_PROFILE_DEFAULT_BIN "/nix"
 #define REASONS_MAX_BYTES 900u
 #define MIN_SHARE_US 10000000
 

@@ -58,8 +58,7 @@ static int fill(int home)
 	CLEANUP(manifest_release) struct manifest manifest = {0};
 
 	manifest_add(&manifest, MANIFEST_DIRECTORY, INSTALL_HOME);
-	if (private_dir_open_at(&directory, home, INSTALL_HOME "/" INSTALL_STATE_NAME, "", NULL) <
-	    0)
+	if (private_dir_open_at(&directory, home, INSTALL_STATE, "", NULL) < 0)
 		return -1;
 	return manifest_write(&manifest, &directory, NULL);
 }

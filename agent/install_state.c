@@ -23,7 +23,6 @@
 #include "agent/tree.h"
 #include "agent/words.h"
 
-#define STATE INSTALL_HOME "/" INSTALL_STATE_NAME
 #define CURE "it was not made by root, and is not used: remove it"
 #define LOCK_NAME "lock"
 #define STAGING_NAME "staging"
@@ -39,7 +38,7 @@ int install_state_open(struct install_state *state, const struct root *root, str
 	state->nix = nix_tree_mend(root, error);
 	if (state->nix < 0)
 		return -1;
-	return private_dir_open_at(&state->directory, state->nix, STATE, CURE, error);
+	return private_dir_open_at(&state->directory, state->nix, INSTALL_STATE, CURE, error);
 }
 
 void install_state_close(struct install_state *state)
@@ -110,7 +109,7 @@ static int try_lock(struct install_state *state, struct error *error)
 		return fail(INSTALL_STATE_NAME "/" LOCK_NAME, error);
 	if (status.st_uid != geteuid())
 		return error_set(error, ERROR_AGENT,
-				 STATE "/" LOCK_NAME " belongs to user %u: " CURE,
+				 INSTALL_STATE "/" LOCK_NAME " belongs to user %u: " CURE,
 				 (unsigned int)status.st_uid);
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK || errno == EINTR
@@ -171,7 +170,7 @@ int install_state_remove(struct install_state *state, struct error *error)
 		if (strcmp(names.items[i], MANIFEST_NAME) != 0 &&
 		    strcmp(names.items[i], LOCK_NAME) != 0 &&
 		    tree_remove(state->directory.fd, names.items[i], error) < 0)
-			return error_prefix(error, STATE);
+			return error_prefix(error, INSTALL_STATE);
 	if (manifest_remove(&state->directory, error) < 0)
 		return -1;
 	if (unlinkat(state->directory.fd, LOCK_NAME, 0) < 0 && errno != ENOENT)

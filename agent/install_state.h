@@ -14,6 +14,7 @@ struct root;
 
 #define INSTALL_HOME "/nix"
 #define INSTALL_STATE_NAME ".spinup"
+#define INSTALL_STATE INSTALL_HOME "/" INSTALL_STATE_NAME
 #define INSTALL_JOURNAL_NAME ".spinup-installing"
 #define INSTALL_JOURNAL INSTALL_HOME "/" INSTALL_JOURNAL_NAME
 

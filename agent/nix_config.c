@@ -16,6 +16,7 @@
 #include "agent/nix_caches.h"
 #include "agent/nix_conf.h"
 #include "agent/nix_netrc.h"
+#include "agent/nix_profile.h"
 #include "agent/run.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -23,7 +24,6 @@
 
 #define MAX_CONFIG_BYTES 65536u
 #define MAX_LINES_BYTES 32768u
-#define DEFAULT_PROFILE "/nix/var/nix/profiles/default"
 
 static bool is_nix_usable(const struct run *run)
 {
@@ -208,7 +208,7 @@ static void compose_variables(struct environment *environment, const struct job 
 		set_default(environment, job, "NIX_SSL_CERT_FILE", bundle);
 	if (!facts_string(&run->facts, FACT_NIX_STORE_PATH) || !is_plain_path(home))
 		return;
-	profiles = mem_format("%s %s/.nix-profile", DEFAULT_PROFILE, home);
+	profiles = mem_format("%s %s/.nix-profile", NIX_PROFILE_DEFAULT, home);
 	set_default(environment, job, "NIX_PROFILES", profiles);
 }
 

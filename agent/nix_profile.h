@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 
+/* The profile of all users, which an installation makes. */
+#define NIX_PROFILE_DEFAULT "/nix/var/nix/profiles/default"
+#define NIX_PROFILE_DEFAULT_BIN NIX_PROFILE_DEFAULT "/bin"
+
 #define NIX_FLAVOUR_DETERMINATE "determinate"
 #define NIX_FLAVOUR_UPSTREAM "upstream"
 #define NIX_FLAVOUR_LIX "lix"

@@ -68,7 +68,7 @@ static bool was_here(const struct job *job)
 {
 	struct stat status;
 
-	return root_lstat(&job->context.root, "/nix/" INSTALL_STATE_NAME, &status) == 0;
+	return root_lstat(&job->context.root, INSTALL_STATE, &status) == 0;
 }
 
 /* Root's own jobs need no daemon; those whom an entrypoint or an operator makes the machine ready for

@@ -16,13 +16,12 @@
 #include "agent/install_verify.h"
 #include "agent/narinfo.h"
 #include "agent/nix_links.h"
+#include "agent/nix_profile.h"
 #include "agent/nix_receipt.h"
 #include "agent/nix_tree.h"
 #include "agent/record.h"
 #include "agent/repair.h"
 #include "agent/root.h"
-
-#define DEFAULT_BIN "/nix/var/nix/profiles/default/bin"
 
 static enum repair_end end_of(int status)
 {
@@ -223,5 +222,5 @@ enum repair_end repair_nix_store(struct mending *mending, struct error *error)
 
 enum repair_end repair_nix_links(struct mending *mending, struct error *error)
 {
-	return end_of(nix_links_make(&mending->context->root, DEFAULT_BIN, error));
+	return end_of(nix_links_make(&mending->context->root, NIX_PROFILE_DEFAULT_BIN, error));
 }

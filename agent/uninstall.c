@@ -26,6 +26,7 @@
 #include "agent/new_file.h"
 #include "agent/nix_conf_edit.h"
 #include "agent/nix_links.h"
+#include "agent/nix_profile.h"
 #include "agent/nix_tree.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
@@ -35,7 +36,6 @@
 
 #define WHY_MAX_BYTES 600u
 #define NOTHING "spinup has installed no Nix here: nothing was removed"
-#define DEFAULT_BIN "/nix/var/nix/profiles/default/bin"
 
 /* What Nix and its installation have below /nix, and what of their parents goes when nothing else lies
  * there. */
@@ -229,7 +229,7 @@ static int take_back(struct installation *installation, struct strbuf *why, stru
 	if (end_daemon(installation, error) < 0 ||
 	    install_journal_write(&installation->state, INSTALL_STAGE_STORE, error) < 0)
 		return -1;
-	nix_links_remove(&installation->context->root, DEFAULT_BIN);
+	nix_links_remove(&installation->context->root, NIX_PROFILE_DEFAULT_BIN);
 	if (install_installer_undo(installation, why, error) < 0 ||
 	    remove_conf(installation, error) < 0 || remove_programs(installation, error) < 0 ||
 	    install_builders_undo(installation, error) < 0 || remove_store(installation, error) < 0)
@@ -295,7 +295,7 @@ static bool is_there(const struct root *root)
 {
 	struct stat status;
 
-	return root_lstat(root, INSTALL_HOME "/" INSTALL_STATE_NAME, &status) == 0 ||
+	return root_lstat(root, INSTALL_STATE, &status) == 0 ||
 	       root_lstat(root, INSTALL_JOURNAL, &status) == 0;
 }
 

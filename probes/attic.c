@@ -11,12 +11,13 @@
 #include "agent/error.h"
 #include "agent/fact_names.h"
 #include "agent/mem.h"
+#include "agent/nix_profile.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
 #include "probes/probe.h"
 
-#define PROFILE_NIX "/nix/var/nix/profiles/default/bin/nix"
+#define PROFILE_NIX NIX_PROFILE_DEFAULT_BIN "/nix"
 #define ZERO_HASH "00000000000000000000000000000000"
 
 extern const struct probe probe_attic;

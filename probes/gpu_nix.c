@@ -9,6 +9,7 @@
 #include "agent/cleanup.h"
 #include "agent/context.h"
 #include "agent/mem.h"
+#include "agent/nix_profile.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -53,7 +54,7 @@ static void find_library(struct gpu_nix *nix, const struct context *context)
 	const char *const profiles[] = {
 		own,
 		newer,
-		"/nix/var/nix/profiles/default/lib",
+		NIX_PROFILE_DEFAULT "/lib",
 		"/run/current-system/sw/lib",
 	};
 	CLEANUP_WORDS struct words directories = {0};

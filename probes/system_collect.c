@@ -17,6 +17,7 @@
 #include "agent/cleanup.h"
 #include "agent/job.h"
 #include "agent/mem.h"
+#include "agent/nix_profile.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -235,7 +236,7 @@ static bool leads_to_nothing(const struct root *root, const char *path)
 static char *find_dangling(const struct context *context)
 {
 	static const char *const fixed[] = {
-		"/nix/var/nix/profiles/default",
+		NIX_PROFILE_DEFAULT,
 		"/root/.nix-profile",
 		"/usr/local/bin/nix",
 		"/usr/bin/nix",

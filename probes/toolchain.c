@@ -41,7 +41,7 @@ static const struct tool tools[] = {
 	 .shown = "Nix",
 	 .programs = {"nix"},
 	 .prefix = "nix (",
-	 .extra_path = "/nix/var/nix/profiles/default/bin",
+	 .extra_path = NIX_PROFILE_DEFAULT_BIN,
 	 .fact = "toolchain.nix",
 	 .is_last_number = true},
 };
