@@ -4,10 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include "agent/daemon_program.h"
 #include "agent/daemon_start.h"
 #include "agent/error.h"
+#include "agent/file_identity.h"
 #include "agent/patience.h"
 #include "agent/private_dir.h"
 #include "agent/run.h"
@@ -25,16 +24,6 @@
 #define ANSWER_MS 1500u /* for one handshake: a busy machine's daemon takes a tenth of it */
 #define MAX_CLOSED 3u   /* connections in a row: its store stays as it is */
 #define WHY_BYTES 700u
-
-/* Whether what was locked is what others would lock: an uninstallation takes the file away. */
-static bool is_in_place(int lock, int directory)
-{
-	struct stat held, named;
-
-	return fstat(lock, &held) == 0 &&
-	       fstatat(directory, LOCK, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       held.st_dev == named.st_dev && held.st_ino == named.st_ino;
-}
 
 static int take_lock(struct daemon_attempt *attempt, struct error *error)
 {
@@ -57,7 +46,7 @@ static int take_lock(struct daemon_attempt *attempt, struct error *error)
 				"still holds %s/" LOCK "; look for a spinup that hangs",
 				attempt->how->timeout_ms, state->path);
 	}
-	if (!is_in_place(attempt->lock, state->fd))
+	if (!file_is_at(attempt->lock, state->fd, LOCK))
 		return error_set(error, ERROR_AGENT,
 				 "%s was taken away meanwhile by an uninstallation; try again",
 				 state->path);

@@ -13,6 +13,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/error.h"
+#include "agent/file_identity.h"
 #include "agent/install_home.h"
 #include "agent/install_manifest.h"
 #include "agent/new_file.h"
@@ -63,19 +64,6 @@ static int fail(const char *what, struct error *error)
 
 /* ---- the lock */
 
-static bool is_same(const struct stat *left, const struct stat *right)
-{
-	return left->st_dev == right->st_dev && left->st_ino == right->st_ino;
-}
-
-static bool is_at(int fd, int directory, const char *name)
-{
-	struct stat held, named;
-
-	return fstat(fd, &held) == 0 &&
-	       fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && is_same(&held, &named);
-}
-
 /* Whoever held the lock before may have been an uninstallation: then it is the lock of a file, or of a
  * directory, that nobody else can find any more. */
 static bool is_in_place(const struct install_state *state, int lock)
@@ -83,9 +71,9 @@ static bool is_in_place(const struct install_state *state, int lock)
 	struct stat held, named;
 
 	return fstat(state->nix, &held) == 0 &&
-	       root_lstat(state->root, INSTALL_HOME, &named) == 0 && is_same(&held, &named) &&
-	       is_at(state->directory.fd, state->nix, INSTALL_STATE_NAME) &&
-	       is_at(lock, state->directory.fd, LOCK_NAME);
+	       root_lstat(state->root, INSTALL_HOME, &named) == 0 && file_is_same(&held, &named) &&
+	       file_is_at(state->directory.fd, state->nix, INSTALL_STATE_NAME) &&
+	       file_is_at(lock, state->directory.fd, LOCK_NAME);
 }
 
 static int open_anew(struct install_state *state, struct error *error)

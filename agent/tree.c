@@ -16,6 +16,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/error.h"
+#include "agent/file_identity.h"
 #include "agent/mem.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
@@ -208,11 +209,6 @@ static int go_down(struct walk *walk, const char *name)
 	return go_through(walk, level);
 }
 
-static bool is_same(const struct stat *left, const struct stat *right)
-{
-	return left->st_dev == right->st_dev && left->st_ino == right->st_ino;
-}
-
 /* Whoever moves the directory meanwhile leads the walk to a strange place: it ends there. */
 static int go_up(struct walk *walk)
 {
@@ -226,7 +222,7 @@ static int go_up(struct walk *walk)
 
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return fail(walk, "..");
-	if (!is_same(&status, expected)) {
+	if (!file_is_same(&status, expected)) {
 		errno = ESTALE;
 		return fail(walk, ".");
 	}
