@@ -17,6 +17,7 @@
 #include "agent/repo_manifest.h"
 #include "agent/runner_class.h"
 #include "agent/strbuf.h"
+#include "tests/unit/built_in_contract.h"
 #include "tests/unit/check.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/machine.h"
@@ -33,28 +34,6 @@
 #define LABELS "GF_BAZEL_RUNNER_LABELS="
 #define AGREES FINDING_ATTACHMENT_AGREES
 #define BAD_URL FINDING_ATTACHMENT_ENDPOINT_NOT_VALID
-
-static struct contract contract;
-
-static int read_contract(void **state)
-{
-	struct root root = {.fd = -1};
-	int status;
-
-	(void)state;
-	if (root_open_directory(&root, NULL, NULL) < 0)
-		return -1;
-	status = contract_read(&contract, &root, NULL, NULL);
-	root_close(&root);
-	return status;
-}
-
-static int drop_contract(void **state)
-{
-	(void)state;
-	contract_release(&contract);
-	return 0;
-}
 
 static const struct row {
 	const char *variables[MAX_VARIABLES];
@@ -171,7 +150,7 @@ static void judge(const struct row *row, struct findings *findings)
 		environment[i] = mem_strdup(row->variables[i]);
 	attachment_read(&attachment, &context, &manifest, &expect);
 	attachment.is_strict = row->is_strict;
-	attachment_judge(&attachment, &contract, findings);
+	attachment_judge(&attachment, &built_in_contract, findings);
 	for (size_t i = 0; i < MAX_VARIABLES; i++)
 		free(environment[i]);
 }
@@ -269,7 +248,7 @@ static void only_a_certain_label_is_judged(void **state)
 		struct findings findings = {0};
 
 		attachment_set_runner(&attachment, &identity);
-		attachment_judge(&attachment, &contract, &findings);
+		attachment_judge(&attachment, &built_in_contract, &findings);
 		assert_int_equal(findings.items[0].id, confidences[i].is_judged
 							       ? FINDING_ATTACHMENT_RUNNER
 							       : FINDING_ATTACHMENT_AGREES);
@@ -329,7 +308,8 @@ static void labels_have_classes(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(labels); i++) {
 		CLEANUP_FREE char *deciding = NULL;
-		enum runner_class class = runner_class_of(&contract, labels[i].labels, &deciding);
+		enum runner_class class =
+			runner_class_of(&built_in_contract, labels[i].labels, &deciding);
 
 		if (class != labels[i].class)
 			fail_msg("%s: %s", labels[i].labels, runner_class_text(class));
@@ -566,5 +546,5 @@ int main(void)
 		cmocka_unit_test(a_broken_manifest_is_an_error),
 	};
 
-	return cmocka_run_group_tests(tests, read_contract, drop_contract);
+	return cmocka_run_group_tests(tests, built_in_contract_read, built_in_contract_drop);
 }

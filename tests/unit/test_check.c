@@ -13,33 +13,12 @@
 #include "agent/root.h"
 #include "agent/run.h"
 #include "agent/strbuf.h"
+#include "tests/unit/built_in_contract.h"
 #include "tests/unit/check.h"
 #include "tests/unit/machine.h"
 
 #define MAX_HITS 3u
 #define FOREVER_US INT64_C(600000000)
-
-static struct contract contract;
-
-static int read_contract(void **state)
-{
-	struct root root = {.fd = -1};
-	int status;
-
-	(void)state;
-	if (root_open_directory(&root, NULL, NULL) < 0)
-		return -1;
-	status = contract_read(&contract, &root, NULL, NULL);
-	root_close(&root);
-	return status;
-}
-
-static int drop_contract(void **state)
-{
-	(void)state;
-	contract_release(&contract);
-	return 0;
-}
 
 /* ---- lines */
 
@@ -163,7 +142,7 @@ static void lines_are_judged(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(lines); i++) {
 		CLEANUP(check_hits_release) struct check_hits hits = {0};
-		struct check_text text = {.contract = &contract, .hits = &hits};
+		struct check_text text = {.contract = &built_in_contract, .hits = &hits};
 		size_t count = 0;
 
 		while (count < MAX_HITS && lines[i].hits[count].value)
@@ -202,7 +181,7 @@ static void without_a_rule_nothing_is_ruled_out(void **state)
 static void hits_have_a_bound(void **state)
 {
 	CLEANUP(check_hits_release) struct check_hits hits = {0};
-	struct check_text text = {.contract = &contract, .hits = &hits};
+	struct check_text text = {.contract = &built_in_contract, .hits = &hits};
 
 	(void)state;
 	check_text_begin(&text, "./a");
@@ -219,7 +198,7 @@ static void the_filter_lets_every_hit_through(void **state)
 	struct check_filter filter;
 
 	(void)state;
-	check_filter_make(&filter, &contract);
+	check_filter_make(&filter, &built_in_contract);
 	for (size_t i = 0; i < COUNT(lines); i++)
 		if (lines[i].hits[0].value)
 			assert_true(
@@ -260,7 +239,7 @@ static void check_path(const char *path, struct strbuf *out, size_t *ret_unread)
 	CLEANUP(check_tree_release)
 	struct check_tree tree = {
 		.root = &root,
-		.text = {.contract = &contract, .hits = &hits},
+		.text = {.contract = &built_in_contract, .hits = &hits},
 		.end_us = run_clock_us() + FOREVER_US,
 	};
 	struct error error = {0};
@@ -384,7 +363,7 @@ static void long_lines_are_read(void **state)
 	CLEANUP(check_tree_release)
 	struct check_tree tree = {
 		.root = &root,
-		.text = {.contract = &contract, .hits = &hits},
+		.text = {.contract = &built_in_contract, .hits = &hits},
 		.end_us = run_clock_us() + FOREVER_US,
 	};
 	size_t at = 0;
@@ -427,7 +406,7 @@ static void time_has_a_bound(void **state)
 	CLEANUP(check_tree_release)
 	struct check_tree tree = {
 		.root = &root,
-		.text = {.contract = &contract, .hits = &hits},
+		.text = {.contract = &built_in_contract, .hits = &hits},
 		.end_us = run_clock_us() - 1,
 	};
 	struct error error = {0};
@@ -469,5 +448,5 @@ int main(void)
 		TREE_TEST(what_is_not_there_is_an_error),
 	};
 
-	return cmocka_run_group_tests(tests, read_contract, drop_contract);
+	return cmocka_run_group_tests(tests, built_in_contract_read, built_in_contract_drop);
 }

@@ -18,6 +18,7 @@
 #include "agent/lane.h"
 #include "agent/mem.h"
 #include "agent/options.h"
+#include "tests/unit/built_in_contract.h"
 #include "tests/unit/check.h"
 #include "tests/unit/machine.h"
 
@@ -30,28 +31,6 @@
 #define PINNED "main:eaUydxuDu7xBoy5cCo3MdknYAkVyTIASQ7DGuwxa+XA="
 #define RETIRED "main:l/gpjG5GLg1Gczmn5K97n5iSIRcsaWerICzdXqiBYT8="
 #define OTHER "acme:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-
-static struct contract contract;
-
-static int read_contract(void **state)
-{
-	struct root root = {.fd = -1};
-	int status;
-
-	(void)state;
-	if (root_open_directory(&root, NULL, NULL) < 0)
-		return -1;
-	status = contract_read(&contract, &root, NULL, NULL);
-	root_close(&root);
-	return status;
-}
-
-static int drop_contract(void **state)
-{
-	(void)state;
-	contract_release(&contract);
-	return 0;
-}
 
 /* What a choice is made from. */
 struct given {
@@ -77,11 +56,11 @@ static void choose(struct endpoints *ret, const struct given *given, struct find
 
 	for (size_t i = 0; i < MAX_VARIABLES; i++)
 		environment[i] = mem_strdup(given->variables[i]);
-	lane_of_label(&lane, &identity, &contract, &context, &unused);
+	lane_of_label(&lane, &identity, &built_in_contract, &context, &unused);
 	endpoints_choose(ret,
 			 &(struct endpoint_basis){.options = &given->options,
 						  .context = &context,
-						  .contract = &contract,
+						  .contract = &built_in_contract,
 						  .lane = &lane,
 						  .expect = &expect},
 			 findings);
@@ -503,7 +482,7 @@ static void state_out_of_contract_is_named(void **state)
 
 		for (size_t j = 0; j < 3; j++)
 			environment[j] = mem_strdup(rows[i].variables[j]);
-		contract_judge_environment(&contract, &context, &findings);
+		contract_judge_environment(&built_in_contract, &context, &findings);
 		assert_int_equal(findings.count, rows[i].subject != NULL);
 		if (rows[i].subject) {
 			assert_int_equal(findings.items[0].id, FINDING_OUT_OF_CONTRACT_STATE);
@@ -746,5 +725,5 @@ int main(void)
 		cmocka_unit_test(a_job_that_cannot_be_read_is_released),
 	};
 
-	return cmocka_run_group_tests(tests, read_contract, drop_contract);
+	return cmocka_run_group_tests(tests, built_in_contract_read, built_in_contract_drop);
 }
