@@ -163,8 +163,8 @@ static bool may_upload(const struct job *job, const struct run *run, struct find
 		return false;
 	if (job->context.is_fork_pull_request)
 		findings_note(findings, FINDING_BAZEL_UPLOAD_OFF, FILE_VARIABLE,
-			      "uploads were asked for, but this is a pull request from another "
-			      "repository: the cache is read only here");
+			      "uploads were asked for, but this is a pull or merge request from "
+			      "another repository: the cache is read only here");
 	else if (!is_updatable)
 		findings_note(findings, FINDING_BAZEL_UPLOAD_OFF, FILE_VARIABLE,
 			      "uploads were asked for, but the cache does not allow updates");

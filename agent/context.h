@@ -11,7 +11,7 @@
 struct error;
 struct options;
 
-enum surface { SURFACE_LOCAL, SURFACE_STEP, SURFACE_HOOK, SURFACE_ENTRYPOINT };
+enum surface { SURFACE_LOCAL, SURFACE_STEP, SURFACE_HOOK, SURFACE_ENTRYPOINT, SURFACE_GITLAB };
 enum audience { AUDIENCE_CLUSTER, AUDIENCE_HOSTED, AUDIENCE_PERSON };
 enum privilege { PRIVILEGE_ROOT, PRIVILEGE_SUDO, PRIVILEGE_NONE };
 
@@ -21,14 +21,13 @@ struct context {
 	enum surface surface;
 	enum audience audience;
 	enum privilege privilege;
-	bool is_act; /* nektos/act, not a real runner */
-	bool is_gitlab;
+	bool is_act;                 /* nektos/act, not a real runner */
 	bool is_container_job;       /* the step runs in a job container, not on the runner */
 	bool is_kube_container_mode; /* the runner pod's proofs do not hold for the job's pod */
 	bool has_no_new_privs;       /* sudo cannot work */
 	bool is_in_cluster;        /* a Kubernetes service account or service variables are there */
 	bool has_checkout;         /* GITHUB_WORKSPACE holds a .git */
-	bool is_fork_pull_request; /* pull request from another repository: no uploads */
+	bool is_fork_pull_request; /* pull or merge request from another repository: no uploads */
 	uid_t uid;
 	gid_t gid;
 	char *user_name; /* from passwd, else the uid in decimal, as nix-daemon does */
@@ -55,7 +54,15 @@ const char *context_env(const struct context *context, const char *name);
 /* Whether this user is in the group: its own, or one of the others. */
 bool context_has_group(const struct context *context, gid_t gid);
 
-/* "local", "step", "hook", "entrypoint"; "in-cluster", "github-hosted", "person"; "root", … */
+/* Whether the job's own checkout may be in the workspace by now: in a step, and in a script of GitLab's,
+ * whose runner checks out before. */
+bool context_is_behind_checkout(const struct context *context);
+
+/* Whether the surface itself hands what was proven to whatever runs next; elsewhere somebody takes it
+ * from `spinup env`. */
+bool context_hands_over(const struct context *context);
+
+/* "local", "step", "hook", "entrypoint", "gitlab"; "in-cluster", "github-hosted", "person"; "root", … */
 const char *surface_name(enum surface surface);
 const char *audience_name(enum audience audience);
 const char *privilege_name(enum privilege privilege);

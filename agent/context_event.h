@@ -6,6 +6,6 @@
 
 struct context;
 
-/* Whether this is a pull request whose head is another repository. Where the event's payload cannot
- * be read, a pull request counts as one: the safe side. */
+/* Whether this is a pull request (GitLab: a merge request) whose head is another repository. Where the
+ * event cannot be read, it counts as one: the safe side. */
 bool context_is_fork_pull_request(const struct context *context);

@@ -15,10 +15,9 @@
 const char *surface_name(enum surface surface)
 {
 	static const char *const names[] = {
-		[SURFACE_LOCAL] = "local",
-		[SURFACE_STEP] = "step",
-		[SURFACE_HOOK] = "hook",
-		[SURFACE_ENTRYPOINT] = "entrypoint",
+		[SURFACE_LOCAL] = "local",   [SURFACE_STEP] = "step",
+		[SURFACE_HOOK] = "hook",     [SURFACE_ENTRYPOINT] = "entrypoint",
+		[SURFACE_GITLAB] = "gitlab",
 	};
 
 	return names[surface];
@@ -50,10 +49,20 @@ static enum surface settle_surface(const struct context *context, unsigned int c
 	if (command == COMMAND_HOOK)
 		return SURFACE_HOOK;
 	if (!variable_is(context, "GITHUB_ACTIONS", "true") || !context_env(context, "GITHUB_ENV"))
-		return SURFACE_LOCAL;
+		return context_env(context, "GITLAB_CI") ? SURFACE_GITLAB : SURFACE_LOCAL;
 	if (context_env(context, "GITHUB_ACTION") || context_env(context, "GITHUB_ACTION_PATH"))
 		return SURFACE_STEP;
 	return SURFACE_HOOK;
+}
+
+bool context_is_behind_checkout(const struct context *context)
+{
+	return context->surface == SURFACE_STEP || context->surface == SURFACE_GITLAB;
+}
+
+bool context_hands_over(const struct context *context)
+{
+	return context->surface != SURFACE_LOCAL && context->surface != SURFACE_GITLAB;
 }
 
 /* A job container under dind has none of the pod's variables, but its docker daemon hands the pod's
@@ -107,7 +116,6 @@ static bool settle_container_job(const struct context *context)
 void context_settle_surface(struct context *context, unsigned int command)
 {
 	context->is_act = variable_is(context, "ACT", "true");
-	context->is_gitlab = context_env(context, "GITLAB_CI") != NULL;
 	context->surface = settle_surface(context, command);
 	context->is_in_cluster = settle_in_cluster(context);
 	context->audience = settle_audience(context);

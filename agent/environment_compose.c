@@ -127,11 +127,10 @@ static void compose_executor(struct environment *environment, const struct job *
 static void compose_own(struct environment *environment, const struct job *job)
 {
 	CLEANUP_FREE char *report = environment_file_path(job, "report.json");
-	bool has_successor = job->context.surface != SURFACE_LOCAL;
 
 	if (is_name(job->lane.label) && strlen(job->lane.label) <= LABEL_MAX_BYTES)
 		environment_set(environment, "SPINUP_LANE", job->lane.label, job->identity.source);
-	if (has_successor && report)
+	if (context_hands_over(&job->context) && report)
 		environment_set(environment, "SPINUP_REPORT_PATH", report, "spinup");
 }
 

@@ -98,7 +98,7 @@ int expect_read(struct expectations *ret, const struct options *options,
 		report_not_checked_out(context, findings);
 		return 0;
 	}
-	if (context->surface != SURFACE_STEP)
+	if (!context_is_behind_checkout(context))
 		return 0;
 	if (context->workspace) {
 		ret->source = mem_strdup(DEFAULT_PATH);

@@ -188,10 +188,8 @@ static bool read_entry(const struct json *object, struct history_entry *ret)
 static unsigned int rank(enum surface surface)
 {
 	static const unsigned int ranks[] = {
-		[SURFACE_LOCAL] = 0,
-		[SURFACE_ENTRYPOINT] = 1,
-		[SURFACE_HOOK] = 2,
-		[SURFACE_STEP] = 3,
+		[SURFACE_LOCAL] = 0, [SURFACE_ENTRYPOINT] = 1, [SURFACE_HOOK] = 2,
+		[SURFACE_STEP] = 3,  [SURFACE_GITLAB] = 3,
 	};
 
 	return ranks[surface];

@@ -193,10 +193,10 @@ void lane_identify(struct lane_identity *ret, const struct options *options,
 		settle(ret, "github-hosted", "RUNNER_ENVIRONMENT", LANE_EXPLICIT);
 		return;
 	}
-	if (settle_by_name(ret, contract, runner, "RUNNER_NAME") ||
+	if (settle_by_tags(ret, contract, context_env(context, "CI_RUNNER_TAGS")) ||
+	    settle_by_name(ret, contract, runner, "RUNNER_NAME") ||
 	    settle_by_name(ret, contract, pod, "ACTIONS_RUNNER_POD_NAME") ||
-	    settle_by_name(ret, contract, context->host_name, "host name") ||
-	    settle_by_tags(ret, contract, context_env(context, "CI_RUNNER_TAGS")))
+	    settle_by_name(ret, contract, context->host_name, "host name"))
 		return;
 	settle(ret, "", "", LANE_UNKNOWN);
 }

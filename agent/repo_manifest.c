@@ -60,7 +60,7 @@ int repo_manifest_read(struct repo_manifest *ret, const struct context *context,
 	CLEANUP_FREE char *path = NULL;
 
 	*ret = (struct repo_manifest){0};
-	if (context->surface != SURFACE_STEP || !context->workspace)
+	if (!context_is_behind_checkout(context) || !context->workspace)
 		return 0;
 	path = mem_format("%s/" REPO_MANIFEST_PATH, context->workspace);
 	if (root_read(&context->root, path, &text) < 0) {

@@ -126,7 +126,7 @@ static void find_program(struct nix_evidence *evidence, const struct context *co
 	for (size_t i = 0; i < directories.count; i++)
 		look_into(evidence, &context->root, directories.items[i], NULL);
 	evidence->will_be_found =
-		context->surface != SURFACE_LOCAL ||
+		context_hands_over(context) ||
 		(evidence->program && is_in_directories(evidence->program, &directories));
 }
 

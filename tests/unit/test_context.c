@@ -193,6 +193,17 @@ static const struct surface_row {
 	 .is_kube_container_mode = true,
 	 .is_in_cluster = true},
 	{{0}, "my-workflow", "lan", .surface = SURFACE_LOCAL, .audience = AUDIENCE_PERSON},
+	{{"GITLAB_CI=true", "CI_PROJECT_DIR=/builds/a/b"},
+	 "runner-abc-project-1-concurrent-0",
+	 "lan",
+	 .surface = SURFACE_GITLAB,
+	 .audience = AUDIENCE_PERSON},
+	{{"GITLAB_CI="}, "laptop", "lan", .surface = SURFACE_LOCAL, .audience = AUDIENCE_PERSON},
+	{{STEP, "GITLAB_CI=true"},
+	 "laptop",
+	 "lan",
+	 .surface = SURFACE_STEP,
+	 .audience = AUDIENCE_PERSON},
 };
 
 static void check_surface(size_t i)
@@ -263,7 +274,7 @@ static void a_service_account_is_a_cluster(void **state)
 	context = read_well(variables);
 	assert_true(context.is_in_cluster);
 	assert_int_equal(context.audience, AUDIENCE_CLUSTER);
-	assert_true(context.is_gitlab);
+	assert_int_equal(context.surface, SURFACE_GITLAB);
 	context_release(&context);
 }
 
@@ -470,6 +481,8 @@ static void forks_are_told_apart(void **state)
 {
 #define OURS "GITHUB_REPOSITORY=acme/app"
 #define PAYLOAD "GITHUB_EVENT_PATH=/event.json"
+#define MERGE_REQUEST "GITLAB_CI=true", "CI_PIPELINE_SOURCE=merge_request_event"
+#define TARGET "CI_MERGE_REQUEST_PROJECT_ID=7"
 #define HEAD(name) "{\"pull_request\": {\"head\": {\"repo\": {\"full_name\": " name "}}}}"
 	static const struct {
 		const char *variables[MAX_VARIABLES];
@@ -498,6 +511,16 @@ static void forks_are_told_apart(void **state)
 		{{"GITHUB_EVENT_NAME=pull_request", OURS}, "", true},
 		{{"GITHUB_EVENT_NAME=push", PAYLOAD, OURS}, HEAD("\"evil/app\""), false},
 		{{OURS}, "", false},
+		{{MERGE_REQUEST, TARGET, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID=7"}, "", false},
+		{{MERGE_REQUEST, TARGET, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID=8"}, "", true},
+		/* its pipeline runs in the fork */
+		{{"GITLAB_CI=true", TARGET, "CI_MERGE_REQUEST_SOURCE_PROJECT_ID=8",
+		  "CI_PROJECT_ID=8"},
+		 "",
+		 true},
+		{{MERGE_REQUEST}, "", true},
+		{{MERGE_REQUEST, TARGET}, "", true},
+		{{"GITLAB_CI=true", "CI_PIPELINE_SOURCE=push"}, "", false},
 	};
 
 	(void)state;
