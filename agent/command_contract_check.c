@@ -10,6 +10,8 @@
 #include "agent/command_contract.h"
 #include "agent/context.h"
 #include "agent/contract.h"
+#include "agent/digest.h"
+#include "agent/encoding.h"
 #include "agent/error.h"
 #include "agent/github.h"
 #include "agent/json.h"
@@ -23,12 +25,12 @@
 #define FILE_MAX_BYTES 4096u
 #define TIME_MAX_US INT64_C(120000000)
 
-/* What the three ways of telling are given. */
+/* What the ways of telling are given. */
 struct told {
 	const struct check_tree *tree;
 	const struct check_hits *hits;
 	const char *here;      /* where relative names begin; NULL: not known */
-	const char *workspace; /* GITHUB_WORKSPACE, or NULL */
+	const char *workspace; /* GITHUB_WORKSPACE, else CI_PROJECT_DIR, or NULL */
 };
 
 /* ---- text */
@@ -93,7 +95,7 @@ static void print_json(const struct told *told, struct strbuf *out)
 
 /* ---- annotations */
 
-/* A file's name as the runner wants it: from the workspace's root, where it lies below. */
+/* A file's name as a forge wants it: from the workspace's root, where it lies below. */
 static char *name_in_workspace(const struct told *told, const char *file)
 {
 	const char *name = plain_name(file);
@@ -111,6 +113,13 @@ static char *name_in_workspace(const struct told *told, const char *file)
 	return mem_strdup(name);
 }
 
+/* The caller frees. */
+static char *message_of(const struct check_hit *hit)
+{
+	return mem_format("%s is out of contract: %s%s%s", hit->value, hit->row->reason,
+			  *hit->row->replacement ? ". Use instead: " : "", hit->row->replacement);
+}
+
 static void print_github(const struct told *told, struct strbuf *out)
 {
 	const struct check_hits *hits = told->hits;
@@ -119,13 +128,55 @@ static void print_github(const struct told *told, struct strbuf *out)
 		const struct check_hit *hit = &hits->items[i];
 		CLEANUP_FREE char *name = name_in_workspace(told, hit->file);
 		CLEANUP_FREE char *file = text_cleaned(name, FILE_MAX_BYTES);
-		CLEANUP_FREE char *message = mem_format(
-			"%s is out of contract: %s%s%s", hit->value, hit->row->reason,
-			*hit->row->replacement ? ". Use instead: " : "", hit->row->replacement);
+		CLEANUP_FREE char *message = message_of(hit);
 		const struct github_place place = {file, hit->line, hit->column};
 
 		github_file_annotation(out, "error", &place, "spinup: out of contract", message);
 	}
+}
+
+/* ---- GitLab's code quality report (docs.gitlab.com/ci/testing/code_quality) */
+
+/* A merge request shows what its target has not: so the same value of a file keeps its fingerprint where
+ * it moves to another line, and the second one of a file has one of its own. */
+static void add_fingerprint(const struct check_hits *hits, size_t index, struct strbuf *out)
+{
+	const struct check_hit *hit = &hits->items[index];
+	CLEANUP_FREE char *text = NULL;
+	uint8_t digest[DIGEST_SHA256_BYTES] = {0};
+	size_t before = 0;
+
+	for (size_t i = 0; i < index; i++)
+		before += strcmp(hits->items[i].file, hit->file) == 0 &&
+			  strcmp(hits->items[i].value, hit->value) == 0;
+	text = mem_format("%s\n%s\n%zu", hit->file, hit->value, before);
+	(void)digest_sha256(text, strlen(text), digest);
+	encoding_base16_encode(digest, sizeof(digest), out);
+}
+
+static void print_gitlab(const struct told *told, struct strbuf *out)
+{
+	const struct check_hits *hits = told->hits;
+	CLEANUP_JSON struct json *document = json_new_array();
+
+	for (size_t i = 0; i < hits->count; i++) {
+		const struct check_hit *hit = &hits->items[i];
+		struct json *row = json_append_object(document);
+		struct json *location;
+		CLEANUP_FREE char *name = name_in_workspace(told, hit->file);
+		CLEANUP_FREE char *message = message_of(hit);
+		CLEANUP_STRBUF struct strbuf fingerprint = STRBUF_INIT(128);
+
+		add_fingerprint(hits, i, &fingerprint);
+		json_add_string(row, "description", message);
+		json_add_string(row, "check_name", "spinup: out of contract");
+		json_add_string(row, "fingerprint", fingerprint.data);
+		json_add_string(row, "severity", "major");
+		location = json_add_object(row, "location");
+		json_add_string(location, "path", name);
+		json_add_integer(json_add_object(location, "lines"), "begin", hit->line);
+	}
+	json_print(document, false, out);
 }
 
 /* ---- the check */
@@ -137,6 +188,7 @@ static const struct format {
 	{"text", print_text},
 	{"json", print_json},
 	{"github", print_github},
+	{"gitlab", print_gitlab},
 };
 
 static const struct format *format_of(const struct options *options, struct error *error)
@@ -148,8 +200,8 @@ static const struct format *format_of(const struct options *options, struct erro
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (strcmp(formats[i].name, name) == 0)
 			return &formats[i];
-	(void)error_set(error, ERROR_USAGE, "--format: '%.40s' is none of text, json and github",
-			name);
+	(void)error_set(error, ERROR_USAGE,
+			"--format: '%.40s' is none of text, json, github and gitlab", name);
 	return NULL;
 }
 
@@ -159,11 +211,12 @@ static void tell(const struct contract_call *call, const struct format *format,
 	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(OUT_MAX_BYTES);
 	CLEANUP_FREE char *here = getcwd(NULL, 0);
 	const struct context context = {.environment = (char **)call->environment};
+	const char *workspace = context_env(&context, "GITHUB_WORKSPACE");
 	const struct told told = {
 		.tree = tree,
 		.hits = tree->text.hits,
 		.here = here,
-		.workspace = context_env(&context, "GITHUB_WORKSPACE"),
+		.workspace = workspace ? workspace : context_env(&context, "CI_PROJECT_DIR"),
 	};
 
 	format->print(&told, &out);

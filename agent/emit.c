@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/bazelrc_import.h"
+#include "agent/annotations.h"
 #include "agent/cleanup.h"
 #include "agent/command.h"
 #include "agent/env_print.h"
@@ -138,6 +138,11 @@ static bool owes_annotations(const struct result *result)
 	return is_job(result) && context_env(&result->job->context, "GITHUB_ACTIONS");
 }
 
+static bool owes_gitlab_annotations(const struct result *result)
+{
+	return result->job->options->gitlab_annotations != NULL;
+}
+
 /* In a job container the runner puts entries before the image's PATH untranslated, and breaks an
  * image that has none (actions/runner#3210). */
 static bool owes_path(const struct result *result)
@@ -195,26 +200,6 @@ static int write_files(const struct result *result, struct error *error)
 	return emit_files(result->environment, result, directory, error);
 }
 
-static int write_home_rc(const struct result *result, struct error *error)
-{
-	const struct context *context = &result->job->context;
-	CLEANUP_FREE char *rc = mem_format("%s/.bazelrc", context->home);
-
-	return bazelrc_import(&context->root, rc,
-			      environment_find(result->environment, "SPINUP_BAZELRC_PATH")->value,
-			      error);
-}
-
-/* For a bazel that is called without --bazelrc. An image may be read-only: nothing is owed then. */
-static int write_system_rc(const struct result *result, struct error *error)
-{
-	(void)error;
-	(void)bazelrc_import(&result->job->context.root, "/etc/bazel.bazelrc",
-			     environment_find(result->environment, "SPINUP_BAZELRC_PATH")->value,
-			     NULL);
-	return 0;
-}
-
 static int get_report(const struct result *result, const struct strbuf **ret, struct error *error)
 {
 	*ret = report_text(result);
@@ -250,15 +235,23 @@ static int write_json(const struct result *result, struct error *error)
 	return get_report(result, &report, error) < 0 ? -1 : print_to(stdout, report, error);
 }
 
-static int write_page(const struct result *result, struct error *error)
+static int show_page(const struct result *result, FILE *stream, bool is_complete,
+		     struct error *error)
 {
 	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(TEXT_MAX_BYTES);
-	struct page_style style = page_style_for(STDOUT_FILENO);
+	struct page_style style = page_style_for(fileno(stream));
 
-	style.is_complete =
-		!(result->command->bit & (COMMAND_RUN | COMMAND_HOOK | COMMAND_INSTALL));
+	style.is_complete = is_complete;
+	style.has_sections = result->job->context.surface == SURFACE_GITLAB;
 	page_print(result, &style, &out);
-	return print_to(stdout, &out, error);
+	return print_to(stream, &out, error);
+}
+
+static int write_page(const struct result *result, struct error *error)
+{
+	return show_page(result, stdout,
+			 !(result->command->bit & (COMMAND_RUN | COMMAND_HOOK | COMMAND_INSTALL)),
+			 error);
 }
 
 static int write_env(const struct result *result, struct error *error)
@@ -274,11 +267,7 @@ static int write_env(const struct result *result, struct error *error)
 
 static int write_talk(const struct result *result, struct error *error)
 {
-	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(TEXT_MAX_BYTES);
-	struct page_style style = page_style_for(STDERR_FILENO);
-
-	page_print(result, &style, &out);
-	return print_to(stderr, &out, error);
+	return show_page(result, stderr, false, error);
 }
 
 static int write_summary(const struct result *result, struct error *error)
@@ -308,6 +297,15 @@ static int write_annotations(const struct result *result, struct error *error)
 
 	annotations_print(result, &out);
 	return print_to(command_stream(result), &out, error);
+}
+
+static int write_gitlab_annotations(const struct result *result, struct error *error)
+{
+	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(TEXT_MAX_BYTES);
+
+	annotations_print_gitlab(result, &out);
+	return private_file_put(result->job->options->gitlab_annotations, 0644, out.data,
+				out.length, error);
 }
 
 /* The last line comes first in PATH, so the entries are written backwards. */
@@ -360,8 +358,8 @@ static const struct writer {
 } writers[] = {
 	{"masks", owes_masks, write_masks, false},
 	{"files for the next steps", owes_files, write_files, false},
-	{"home rc of Bazel", owes_home_rc, write_home_rc, true},
-	{"system rc of Bazel", owes_system_rc, write_system_rc, true},
+	{"home rc of Bazel", owes_home_rc, emit_home_rc, true},
+	{"system rc of Bazel", owes_system_rc, emit_system_rc, true},
 	{"report", owes_private_report, write_private_report, false},
 	{"environment", owes_handover, env_hand_over, true},
 	{"--report", owes_report_file, write_report_file, false},
@@ -373,6 +371,7 @@ static const struct writer {
 	{"GITHUB_STEP_SUMMARY", owes_summary, write_summary, false},
 	{"GITHUB_OUTPUT", owes_outputs, write_outputs, false},
 	{"annotations", owes_annotations, write_annotations, false},
+	{"--gitlab-annotations", owes_gitlab_annotations, write_gitlab_annotations, false},
 	{"GITHUB_PATH", owes_path, write_path, true},
 	{"GITHUB_ENV", owes_github_env, write_environment, true},
 	{"links to Nix", owes_links, write_links, true},

@@ -18,6 +18,12 @@ int emit_files(const struct environment *environment, const struct result *resul
 int emit_private_file(const struct result *result, const char *name, const char *text,
 		      struct error *error);
 
+/* Adds the import of SPINUP_BAZELRC_PATH, which must be there, to ~/.bazelrc, and to the system's rc for a
+ * bazel that is called without --bazelrc. Return 0, or -1 with ERROR; an image may be read-only, so the
+ * system's is owed to nobody. */
+int emit_home_rc(const struct result *result, struct error *error);
+int emit_system_rc(const struct result *result, struct error *error);
+
 /* Runs every writer whose condition holds: masks first, files and report, page or JSON to stdout,
  * summary, outputs, annotations, GITHUB_PATH, GITHUB_ENV, and a hook's links to Nix (`env` prints the
  * environment instead of the page). All that is owed is tried; from GITHUB_PATH on only when

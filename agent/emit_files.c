@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Zlib */
 /* Files of ours: what the environment's variables point at, and the report. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/bazelrc_import.h"
 #include "agent/cleanup.h"
 #include "agent/emit.h"
 #include "agent/error.h"
@@ -47,5 +49,26 @@ int emit_files(const struct environment *environment, const struct result *resul
 			      : emit_private_file(result, file->name, file->content, error) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+static int import_into(const struct result *result, const char *rc, struct error *error)
+{
+	return bazelrc_import(&result->job->context.root, rc,
+			      environment_find(result->environment, "SPINUP_BAZELRC_PATH")->value,
+			      error);
+}
+
+int emit_home_rc(const struct result *result, struct error *error)
+{
+	CLEANUP_FREE char *rc = mem_format("%s/.bazelrc", result->job->context.home);
+
+	return import_into(result, rc, error);
+}
+
+int emit_system_rc(const struct result *result, struct error *error)
+{
+	(void)error;
+	(void)import_into(result, "/etc/bazel.bazelrc", NULL);
 	return 0;
 }

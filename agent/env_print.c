@@ -8,13 +8,13 @@
 #include "agent/cleanup.h"
 #include "agent/error.h"
 #include "agent/github.h"
+#include "agent/gitlab.h"
 #include "agent/json.h"
 #include "agent/mem.h"
 #include "agent/result.h"
 #include "agent/strbuf.h"
+#include "agent/talk.h"
 #include "agent/text.h"
-
-#define DOTENV_PLAIN "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:@%+=,-"
 
 static void print_sh(const char *name, const char *value, struct strbuf *out)
 {
@@ -23,21 +23,17 @@ static void print_sh(const char *name, const char *value, struct strbuf *out)
 	strbuf_putc(out, '\n');
 }
 
-/* Bare where that is safe, else in double quotes with escapes, as most readers of dotenv take it. */
-static void print_dotenv(const char *name, const char *value, struct strbuf *out)
+/* For another job of the pipeline: what it cannot be given as it is, it does not get. */
+static int print_dotenv(const char *name, const char *value, struct strbuf *out,
+			struct error *error)
 {
-	bool is_plain = value[strspn(value, DOTENV_PLAIN)] == '\0';
+	const char *problem = gitlab_dotenv_problem(value);
 
-	strbuf_printf(out, "%s=%s", name, is_plain ? value : "\"");
-	for (; !is_plain && *value; value++) {
-		if (*value == '\n')
-			strbuf_puts(out, "\\n");
-		else if (strchr("\"\\$`", *value))
-			strbuf_printf(out, "\\%c", *value);
-		else
-			strbuf_putc(out, *value);
-	}
-	strbuf_puts(out, is_plain ? "\n" : "\"\n");
+	if (!problem)
+		return gitlab_dotenv_add(out, name, value, error);
+	talk("%s is not in the dotenv file: %s; a job that needs it runs spinup itself", name,
+	     problem);
+	return 0;
 }
 
 static int print_variable(const char *name, const char *value, enum env_format format,
@@ -47,8 +43,7 @@ static int print_variable(const char *name, const char *value, enum env_format f
 	case ENV_FORMAT_GITHUB:
 		return github_block_add(out, name, value, error);
 	case ENV_FORMAT_DOTENV:
-		print_dotenv(name, value, out);
-		return 0;
+		return print_dotenv(name, value, out, error);
 	case ENV_FORMAT_SH:
 	case ENV_FORMAT_JSON:
 		break;

@@ -27,6 +27,7 @@ struct options {
 	const char *require[OPTIONS_MAX_NAMES]; /* probe names, NULL-terminated */
 	const char *skip[OPTIONS_MAX_NAMES];
 	const char *report_path;
+	const char *gitlab_annotations;   /* --gitlab-annotations FILE */
 	const char *runner_root;          /* exec --runner-root DIR */
 	const char *root;                 /* hidden, no variable */
 	const char *write_files;          /* env --write-files DIR */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* GITHUB_OUTPUT's names, and the annotations. */
+/* GITHUB_OUTPUT's names. */
 #include "agent/outputs.h"
 
 #include <stdlib.h>
@@ -12,10 +12,6 @@
 #include "agent/redact.h"
 #include "agent/result.h"
 #include "agent/strbuf.h"
-
-#define MESSAGE_MAX_BYTES 8192u
-#define MAX_ERRORS 1u /* the runner keeps ten of a kind for a whole composite action */
-#define MAX_WARNINGS 3u
 
 enum output_kind {
 	OUTPUT_TEXT,    /* a fact's text */
@@ -102,46 +98,4 @@ int outputs_print(const struct result *result, struct strbuf *out, struct error 
 			return -1;
 	}
 	return 0;
-}
-
-/* ---- annotations */
-
-static void annotate(const struct result *result, const struct finding *finding, size_t more,
-		     struct strbuf *out)
-{
-	CLEANUP_STRBUF struct strbuf title = STRBUF_INIT(256);
-	CLEANUP_STRBUF struct strbuf message = STRBUF_INIT(MESSAGE_MAX_BYTES);
-	CLEANUP_FREE char *subject = redact_subject(result, finding);
-	CLEANUP_FREE char *detail = redact_line(result, finding->detail);
-	CLEANUP_FREE char *remedy = redact_line(result, finding->remedy);
-
-	strbuf_printf(&title, "spinup: %s", finding_kind(finding->id)->id);
-	strbuf_printf(&message, "%s%s%s: %s", finding->probe, *subject ? " " : "", subject, detail);
-	if (remedy && *remedy)
-		strbuf_printf(&message, "\n%s", remedy);
-	if (more)
-		strbuf_printf(&message, "\nAnd %zu more of this kind: see the summary.", more);
-	github_annotation(out, severity_name(finding->severity), title.data, message.data);
-}
-
-static void annotate_some(const struct result *result, enum severity severity, size_t most,
-			  struct strbuf *out)
-{
-	const struct findings *findings = &result->run->findings;
-	size_t total = 0, shown = 0;
-
-	for (size_t i = 0; i < findings->count; i++)
-		total += findings->items[i].severity == severity;
-	for (size_t i = 0; i < findings->count && shown < most; i++) {
-		if (findings->items[i].severity != severity)
-			continue;
-		shown++;
-		annotate(result, &findings->items[i], shown == most ? total - shown : 0, out);
-	}
-}
-
-void annotations_print(const struct result *result, struct strbuf *out)
-{
-	annotate_some(result, SEVERITY_ERROR, MAX_ERRORS, out);
-	annotate_some(result, SEVERITY_WARNING, MAX_WARNINGS, out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Zlib */
-/* What a step hands to its workflow: outputs and annotations. */
+/* What a step hands to its workflow. */
 #pragma once
 
 struct error;
@@ -9,6 +9,3 @@ struct strbuf;
 /* Appends all outputs as a block for GITHUB_OUTPUT; what is not known has an empty value. Returns 0,
  * or -1 with ERROR. */
 int outputs_print(const struct result *result, struct strbuf *out, struct error *error);
-
-/* Appends at most one error and three warnings as workflow commands. */
-void annotations_print(const struct result *result, struct strbuf *out);

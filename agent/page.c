@@ -9,6 +9,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/command.h"
+#include "agent/gitlab.h"
 #include "agent/page_sections.h"
 #include "agent/page_text.h"
 #include "agent/redact.h"
@@ -79,10 +80,12 @@ static const char *surface_text(const struct context *context)
 		return "the runner's hook before the job";
 	case SURFACE_ENTRYPOINT:
 		return "the entrypoint of a runner image";
+	case SURFACE_GITLAB:
+		return "a GitLab job";
 	case SURFACE_LOCAL:
 		break;
 	}
-	return context->is_gitlab ? "a GitLab job" : "a terminal or script";
+	return "a terminal or script";
 }
 
 static void print_surroundings(const struct result *result, const struct page_style *style,
@@ -124,12 +127,27 @@ void page_print_header(const struct result *result, const struct page_style *sty
 
 void page_print(const struct result *result, const struct page_style *style, struct strbuf *out)
 {
+	const struct run *run = result->run;
+	int64_t end = run->started + run->elapsed_us / 1000000;
+	struct gitlab_section proofs = {"spinup_proofs", "What was proven",
+					result->outcome == OUTCOME_READY, run->started, end};
+	struct gitlab_section environment = {"spinup_environment", "What the job gets", true, end,
+					     end};
+
 	page_print_header(result, style, out);
+	if (style->has_sections)
+		gitlab_section_start(out, &proofs);
 	page_print_findings(result, style, out);
 	page_print_history(result, style, out);
 	if (style->is_complete)
 		page_print_facts(result, style, out);
+	if (style->has_sections) {
+		gitlab_section_end(out, &proofs);
+		gitlab_section_start(out, &environment);
+	}
 	page_print_environment(result, style, out);
+	if (style->has_sections)
+		gitlab_section_end(out, &environment);
 	page_print_verdict(result, style, out);
 }
 

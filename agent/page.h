@@ -13,6 +13,7 @@ struct page_style {
 	bool has_colour;    /* a terminal, NO_COLOR unset or empty, TERM not dumb */
 	unsigned int width; /* columns; 100 where unknown */
 	bool is_complete;   /* doctor, probe: every proof and fact; run: what matters */
+	bool has_sections;  /* a log of GitLab's, whose reader may fold them */
 };
 
 /* Appends the page: lane and surroundings, one aligned line a finding with its severity as a word

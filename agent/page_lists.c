@@ -57,6 +57,8 @@ static const char *heading(const struct result *result)
 		return "What the next steps would get (this command writes nothing)";
 	if (verdict_status(result->outcome, result->job) != 0)
 		return "The next steps get nothing: the lane failed. They would have got";
+	if (result->job->context.surface == SURFACE_GITLAB)
+		return "What the job's next lines get by spinup env";
 	if (!emit_gives_environment(result))
 		return "Nothing goes to next steps: this is no step or hook of a job. They would get";
 	return result->command->bit == COMMAND_EXEC ? "What the command gets"

@@ -249,7 +249,7 @@ def test_hostile_names_and_lines(spinup, tmp_path):
 @pytest.mark.parametrize("words, message", [
     (["check"], "contract check needs a PATH, such as ."),
     (["check", "gone"], "contract check gone: No such file or directory"),
-    (["check", "--format", "xml", "."], "--format: 'xml' is none of text, json and github"),
+    (["check", "--format", "xml", "."], "--format: 'xml' is none of text, json, github and gitlab"),
     (["attach", "x"], "x: one argument too many; see `spinup contract --help`"),
     (["validate", "x"], "x: one argument too many; see `spinup contract --help`"),
     (["frob"], "contract frob: print (no word), validate, attach or check"),
