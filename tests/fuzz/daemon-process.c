@@ -47,28 +47,12 @@ static const struct root *machine(void)
 	return &root;
 }
 
-static void put(int at, const char *path, const uint8_t *bytes, size_t length)
-{
-	int fd = openat(at, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	if (fd < 0 || write(fd, bytes, length) != (ssize_t)length)
-		abort();
-	close(fd);
-}
-
-/* The files stand in the input one after another, a NUL between them. */
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 {
 	const struct root *root = machine();
-	const uint8_t *at = bytes, *end = bytes + length;
 	struct daemon_process process;
 
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
-		const uint8_t *stop = at < end ? memchr(at, '\0', (size_t)(end - at)) : NULL;
-
-		put(root->fd, files[i], at, (size_t)((stop ? stop : end) - at));
-		at = stop ? stop + 1 : end;
-	}
+	fuzz_files(root->fd, files, sizeof(files) / sizeof(*files), bytes, length);
 	fuzz_expect(daemon_process_clients(root, SOCKET) >= -1, "clients are counted or unknown");
 	if (!daemon_process_find(root, SOCKET, &process))
 		return 0;

@@ -22,5 +22,10 @@ const struct root *fuzz_root(void);
 /* A path at which the input can be read as a regular file; valid until the next call. */
 const char *fuzz_file(const uint8_t *bytes, size_t length);
 
+/* Fills the COUNT files at PATHS below the directory AT from the input, in which they stand one after
+ * another, a NUL between them. */
+void fuzz_files(int at, const char *const *paths, size_t count, const uint8_t *bytes,
+		size_t length);
+
 /* Aborts where a promise does not hold, which libFuzzer reports with the input. */
 void fuzz_expect(bool holds, const char *promise);

@@ -91,6 +91,14 @@ void machine_link(const struct machine *machine, const char *path, const char *t
 	assert_int_equal(symlink(target, full), 0);
 }
 
+const char *machine_path(const struct machine *machine, const char *path)
+{
+	static char full[PATH_BYTES];
+
+	inside(machine, path, full);
+	return full;
+}
+
 static int remove_one(const char *path, const struct stat *status, int flag, struct FTW *walk)
 {
 	(void)status;

@@ -16,5 +16,8 @@ void machine_file(const struct machine *machine, const char *path, const char *c
 void machine_mode(const struct machine *machine, const char *path, mode_t mode);
 void machine_link(const struct machine *machine, const char *path, const char *target);
 
+/* The path as others see it, outside the machine; valid until the next call. */
+const char *machine_path(const struct machine *machine, const char *path);
+
 /* Removes it with all that is in it. */
 void machine_remove(const struct machine *machine);

@@ -57,15 +57,6 @@ static int unmake(void **state)
 	return 0;
 }
 
-/* The file's place outside the machine; valid until the next call. */
-static const char *outside(const char *path)
-{
-	static char full[512];
-
-	(void)snprintf(full, sizeof(full), "%s%s", machine.directory, path);
-	return full;
-}
-
 static const char *text_of(const struct texts *texts, size_t file)
 {
 	const char *const all[] = {
@@ -80,7 +71,7 @@ static const char *text_of(const struct texts *texts, size_t file)
 
 static void write_file(size_t file, const char *text)
 {
-	(void)unlink(outside(paths[file]));
+	(void)unlink(machine_path(&machine, paths[file]));
 	if (text)
 		machine_file(&machine, paths[file], text);
 }
@@ -143,7 +134,7 @@ static void expect_file(size_t file, const char *expected)
 	struct strbuf text = STRBUF_INIT(MAX_BYTES), expanded = STRBUF_INIT(MAX_BYTES);
 
 	if (!expected) {
-		assert_int_equal(access(outside(paths[file]), F_OK), -1);
+		assert_int_equal(access(machine_path(&machine, paths[file]), F_OK), -1);
 		return;
 	}
 	expand(expected, &expanded);
@@ -295,7 +286,7 @@ static void files_that_are_missing_are_made(void **state)
 	(void)state;
 	(void)umask(umask_before);
 	expect_files(&nothing, &made);
-	assert_int_equal(stat(outside("/etc/passwd"), &status), 0);
+	assert_int_equal(stat(machine_path(&machine, "/etc/passwd"), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0644);
 	take_back(&change);
 	expect_files(&nothing, &left);
@@ -312,9 +303,9 @@ static void modes_stay(void **state)
 	machine_mode(&machine, "/etc/shadow", 0640);
 	machine_mode(&machine, "/etc/group", 0664);
 	change = add();
-	assert_int_equal(stat(outside("/etc/shadow"), &status), 0);
+	assert_int_equal(stat(machine_path(&machine, "/etc/shadow"), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0640);
-	assert_int_equal(stat(outside("/etc/group"), &status), 0);
+	assert_int_equal(stat(machine_path(&machine, "/etc/group"), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0664);
 	accounts_change_release(&change);
 }
@@ -414,7 +405,7 @@ static void the_files_have_their_order(void **state)
 
 	(void)state;
 	write_files(&rows[0].before);
-	assert_true(inotify_add_watch(watch, outside("/etc"), IN_MOVED_TO) >= 0);
+	assert_true(inotify_add_watch(watch, machine_path(&machine, "/etc"), IN_MOVED_TO) >= 0);
 	change = add();
 	expect_written(watch, "shadow passwd gshadow group ");
 	take_back(&change);
@@ -607,7 +598,7 @@ static void a_link_is_refused(void **state)
 
 	(void)state;
 	write_files(&rows[0].before);
-	assert_int_equal(unlink(outside("/etc/passwd")), 0);
+	assert_int_equal(unlink(machine_path(&machine, "/etc/passwd")), 0);
 	machine_link(&machine, "/etc/passwd", "../run/passwd");
 	machine_file(&machine, "/run/passwd", ROOT_USER);
 	assert_int_equal(accounts_add_builders(&root, "nixbld", &change, &error), -1);

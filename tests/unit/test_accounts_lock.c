@@ -42,15 +42,6 @@ static int unmake(void **state)
 	return 0;
 }
 
-/* The file's place outside the machine; valid until the next call. */
-static const char *outside(const char *path)
-{
-	static char full[512];
-
-	(void)snprintf(full, sizeof(full), "%s%s", machine.directory, path);
-	return full;
-}
-
 /* ---- another process */
 
 struct holder {
@@ -75,7 +66,7 @@ static void wait_for_opening(int watch)
 
 	if (poll(&opening, 1, BOUND_MS) != 1)
 		_exit(1);
-	fd = open(outside("/etc/group"), O_WRONLY | O_TRUNC | O_CLOEXEC);
+	fd = open(machine_path(&machine, "/etc/group"), O_WRONLY | O_TRUNC | O_CLOEXEC);
 	if (write(fd, group, sizeof(group) - 1) != (ssize_t)sizeof(group) - 1)
 		_exit(1);
 }
@@ -85,10 +76,11 @@ static void hold(int command, bool is_changing, int ready, int stop)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	int watch = inotify_init1(IN_CLOEXEC);
-	int fd = open(outside(ACCOUNTS_LOCK_PATH), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(machine_path(&machine, ACCOUNTS_LOCK_PATH), O_WRONLY | O_CREAT | O_CLOEXEC,
+		      0600);
 
 	if (fd < 0 || fcntl(fd, command, &lock) < 0 ||
-	    inotify_add_watch(watch, outside(ACCOUNTS_LOCK_PATH), IN_OPEN) < 0 ||
+	    inotify_add_watch(watch, machine_path(&machine, ACCOUNTS_LOCK_PATH), IN_OPEN) < 0 ||
 	    write(ready, "", 1) != 1)
 		_exit(1);
 	if (is_changing)
@@ -180,7 +172,7 @@ static int lock_once(int command)
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-		int fd = open(outside(ACCOUNTS_LOCK_PATH), O_WRONLY | O_CLOEXEC);
+		int fd = open(machine_path(&machine, ACCOUNTS_LOCK_PATH), O_WRONLY | O_CLOEXEC);
 
 		_exit(fd < 0 ? 2 : fcntl(fd, command, &lock) < 0);
 	}
@@ -199,7 +191,7 @@ static void others_are_kept_out_while_it_is_held(void **state)
 	assert_int_equal(lock_once(F_OFD_SETLK), 1);
 	(void)close(fd);
 	assert_int_equal(lock_once(F_SETLK), 0);
-	assert_int_equal(stat(outside(ACCOUNTS_LOCK_PATH), &status), 0);
+	assert_int_equal(stat(machine_path(&machine, ACCOUNTS_LOCK_PATH), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0600);
 }
 

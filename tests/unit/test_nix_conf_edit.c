@@ -44,15 +44,6 @@ static int place_remove(void **state)
 	return 0;
 }
 
-/* The file's place outside the machine; valid until the next call. */
-static const char *outside(const struct place *place, const char *path)
-{
-	static char full[512];
-
-	(void)snprintf(full, sizeof(full), "%s%s", place->machine.directory, path);
-	return full;
-}
-
 static bool edit(const struct place *place, const char *const *lines)
 {
 	struct error error = {0};
@@ -68,7 +59,7 @@ static void expect_content(const struct place *place, const char *content)
 	struct strbuf text = STRBUF_INIT(8192);
 
 	if (content == GONE) {
-		assert_int_equal(access(outside(place, CONF), F_OK), -1);
+		assert_int_equal(access(machine_path(&place->machine, CONF), F_OK), -1);
 		return;
 	}
 	assert_int_equal(root_read(&place->root, CONF, &text), 0);
@@ -80,7 +71,7 @@ static ino_t inode(const struct place *place)
 {
 	struct stat status;
 
-	assert_int_equal(stat(outside(place, CONF), &status), 0);
+	assert_int_equal(stat(machine_path(&place->machine, CONF), &status), 0);
 	return status.st_ino;
 }
 
@@ -132,7 +123,7 @@ static void every_edit_and_its_undoing(void **state)
 			       (before && strcmp(before, after) != 0);
 
 		print_message("%s\n", before ? before : "(no file)");
-		(void)unlink(outside(place, CONF));
+		(void)unlink(machine_path(&place->machine, CONF));
 		if (before)
 			machine_file(&place->machine, CONF, before);
 		assert_int_equal(edit(place, edits[i].lines), differs);
@@ -153,12 +144,12 @@ static void what_is_missing_is_made_readable_for_all(void **state)
 
 	machine_directory(&place->machine, "/etc");
 	assert_false(edit(place, none));
-	assert_int_equal(access(outside(place, "/etc/nix"), F_OK), -1);
+	assert_int_equal(access(machine_path(&place->machine, "/etc/nix"), F_OK), -1);
 	assert_true(edit(place, one));
 	(void)umask(umask_before);
-	assert_int_equal(stat(outside(place, "/etc/nix"), &status), 0);
+	assert_int_equal(stat(machine_path(&place->machine, "/etc/nix"), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0755);
-	assert_int_equal(stat(outside(place, CONF), &status), 0);
+	assert_int_equal(stat(machine_path(&place->machine, CONF), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0644);
 }
 
@@ -169,10 +160,10 @@ static void mode_and_owner_stay(void **state)
 	struct stat status;
 
 	machine_file(&place->machine, CONF, "a = b\n");
-	assert_int_equal(chown(outside(place, CONF), owner, (gid_t)-1), 0);
+	assert_int_equal(chown(machine_path(&place->machine, CONF), owner, (gid_t)-1), 0);
 	machine_mode(&place->machine, CONF, 0640);
 	assert_true(edit(place, one));
-	assert_int_equal(stat(outside(place, CONF), &status), 0);
+	assert_int_equal(stat(machine_path(&place->machine, CONF), &status), 0);
 	assert_int_equal(status.st_mode & 07777, 0640);
 	assert_int_equal(status.st_uid, owner);
 }
@@ -280,7 +271,7 @@ static void a_directory_of_others_is_refused(void **state)
 	machine_mode(&place->machine, "/etc/nix", 0755);
 	if (geteuid() != 0)
 		skip(); /* root, to give a directory away */
-	assert_int_equal(chown(outside(place, "/etc/nix"), 12345, 12345), 0);
+	assert_int_equal(chown(machine_path(&place->machine, "/etc/nix"), 12345, 12345), 0);
 	expect_refusal(place, one, "owner 12345");
 }
 
@@ -291,16 +282,16 @@ static void what_is_no_text_is_refused(void **state)
 
 	machine_directory(&place->machine, CONF);
 	expect_refusal(place, one, CONF " cannot be read: Is a directory");
-	assert_int_equal(rmdir(outside(place, CONF)), 0);
-	assert_int_equal(mkfifo(outside(place, CONF), 0600), 0);
+	assert_int_equal(rmdir(machine_path(&place->machine, CONF)), 0);
+	assert_int_equal(mkfifo(machine_path(&place->machine, CONF), 0600), 0);
 	expect_refusal(place, one, CONF " cannot be read");
-	assert_int_equal(unlink(outside(place, CONF)), 0);
-	stream = fopen(outside(place, CONF), "we");
+	assert_int_equal(unlink(machine_path(&place->machine, CONF)), 0);
+	stream = fopen(machine_path(&place->machine, CONF), "we");
 	assert_non_null(stream);
 	assert_int_equal(fwrite("a\0b", 1, 3, stream), 3);
 	assert_int_equal(fclose(stream), 0);
 	expect_refusal(place, one, CONF " holds a NUL byte");
-	assert_int_equal(truncate(outside(place, CONF), (4 << 20) + 1), 0);
+	assert_int_equal(truncate(machine_path(&place->machine, CONF), (4 << 20) + 1), 0);
 	expect_refusal(place, one, CONF " is larger than 4 MiB");
 }
 
