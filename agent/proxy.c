@@ -2,96 +2,18 @@
 /* Which proxy a URL goes through. No message repeats a variable's value: it may hold a password. */
 #include "agent/proxy.h"
 
-#include <arpa/inet.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "agent/cleanup.h"
 #include "agent/context.h"
 #include "agent/error.h"
 #include "agent/mem.h"
+#include "agent/no_proxy.h"
 #include "agent/text.h"
 #include "agent/url.h"
-#include "agent/words.h"
 
 /* libcurl's own, where the URL names none; https has the usual one. */
 #define HTTP_PROXY_PORT 1080u
-
-/* ---- no_proxy */
-
-struct address {
-	uint8_t bytes[16];
-	unsigned int bits; /* 32 or 128 */
-};
-
-static bool read_address(const char *text, struct address *ret)
-{
-	ret->bits = inet_pton(AF_INET, text, ret->bytes) == 1    ? 32
-		    : inet_pton(AF_INET6, text, ret->bytes) == 1 ? 128
-								 : 0;
-	return ret->bits;
-}
-
-static bool begins_alike(const struct address *left, const struct address *right, unsigned int bits)
-{
-	unsigned int whole = bits / 8, rest = bits % 8;
-
-	return memcmp(left->bytes, right->bytes, whole) == 0 &&
-	       (!rest || (left->bytes[whole] ^ right->bytes[whole]) >> (8 - rest) == 0);
-}
-
-static bool block_holds(const char *block, const struct address *address)
-{
-	const char *slash = strchr(block, '/');
-	CLEANUP_FREE char *text = mem_strndup(block, strcspn(block, "/"));
-	struct address network;
-	unsigned long bits = address->bits;
-
-	if (!read_address(text, &network) || network.bits != address->bits)
-		return false;
-	if (slash && !text_to_number(slash + 1, 0, address->bits, &bits))
-		return false;
-	/* To libcurl, no bits at all are no block. */
-	return begins_alike(&network, address, bits ? (unsigned int)bits : address->bits);
-}
-
-static size_t length_without_dot(const char *name)
-{
-	size_t length = strlen(name);
-
-	return length && name[length - 1] == '.' ? length - 1 : length;
-}
-
-static bool name_holds(const char *name, const char *host)
-{
-	const char *tail;
-	size_t length, host_length = length_without_dot(host);
-
-	name += *name == '.';
-	length = length_without_dot(name);
-	if (!length || length > host_length)
-		return false;
-	tail = host + host_length - length;
-	return strncasecmp(tail, name, length) == 0 && (tail == host || tail[-1] == '.');
-}
-
-bool proxy_list_holds(const char *no_proxy, const char *host)
-{
-	CLEANUP_WORDS struct words words = {0};
-	struct address address;
-	bool is_address = read_address(host, &address);
-
-	if (strcmp(no_proxy, "*") == 0)
-		return true;
-	words_split(&words, no_proxy, ", \t");
-	for (size_t i = 0; i < words.count; i++)
-		if (is_address ? block_holds(words.items[i], &address)
-			       : name_holds(words.items[i], host))
-			return true;
-	return false;
-}
-
-/* ---- the proxy */
 
 static const char *find_variable(const struct context *context, bool is_tls)
 {
@@ -112,7 +34,7 @@ static bool is_excepted(const struct context *context, const char *host)
 
 	if (!list)
 		list = context_env(context, "NO_PROXY");
-	return list && proxy_list_holds(list, host);
+	return list && no_proxy_holds(list, host);
 }
 
 /* The value as libcurl takes it: "http://" may be left out, what follows the port says nothing. */

@@ -20,7 +20,3 @@ struct proxy {
 int proxy_for(const struct context *context, const struct url *url, struct proxy *ret,
 	      struct error *error);
 void proxy_release(struct proxy *proxy);
-
-/* Whether the list excepts HOST (lower case, without brackets): "*" alone is every host, a name is itself
- * and all below it, an address is itself, and ADDRESS/BITS all that begin so. */
-bool proxy_list_holds(const char *no_proxy, const char *host);

@@ -9,6 +9,7 @@
 #include "agent/context.h"
 #include "agent/error.h"
 #include "agent/mem.h"
+#include "agent/no_proxy.h"
 #include "agent/url.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -32,8 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 		fuzz_expect(strstr(proxy.text, proxy.host), "the host is the URL's");
 	}
 	proxy_release(&proxy);
-	(void)proxy_list_holds(list_line, "10.96.3.4");
-	(void)proxy_list_holds(list_line, "fd00::1");
+	(void)no_proxy_holds(list_line, "10.96.3.4");
+	(void)no_proxy_holds(list_line, "fd00::1");
 	free(proxy_line);
 	free(list_line);
 	free(text);
