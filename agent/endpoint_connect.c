@@ -8,6 +8,7 @@
 #include "agent/endpoint.h"
 #include "agent/mem.h"
 #include "agent/plan.h"
+#include "agent/proxy.h"
 #include "agent/run.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -54,19 +55,32 @@ static char *origin_of(const struct url *url)
 	return mem_format("%s://%s%s%s:%u", scheme, open, url->host, close, url->port);
 }
 
+void target_open_through(struct target *ret, const struct resolver *resolver, const struct url *url,
+			 const struct proxy *proxy, int64_t end_us)
+{
+	*ret = (struct target){
+		.url = url, .proxy = proxy, .origin = origin_of(url), .end_us = end_us};
+	resolve_host(resolver, proxy ? proxy->host : url->host, target_left_ms(ret), &ret->answer);
+	if (ret->answer.outcome == RESOLVE_OK && !ret->answer.address_count)
+		ret->answer.outcome = RESOLVE_NODATA;
+}
+
 void target_open(struct target *ret, const struct resolver *resolver, const struct url *url,
 		 int64_t end_us)
 {
-	*ret = (struct target){.url = url, .origin = origin_of(url), .end_us = end_us};
-	resolve_host(resolver, url->host, target_left_ms(ret), &ret->answer);
-	if (ret->answer.outcome == RESOLVE_OK && !ret->answer.address_count)
-		ret->answer.outcome = RESOLVE_NODATA;
+	target_open_through(ret, resolver, url, NULL, end_us);
 }
 
 void target_close(struct target *target)
 {
 	free(target->origin);
 	target->origin = NULL;
+}
+
+bool target_is_tls(const struct target *target)
+{
+	return target->url->is_tls ||
+	       (target->proxy && text_starts_with(target->proxy->text, "https:"));
 }
 
 unsigned int target_left_ms(const struct target *target)
@@ -83,6 +97,8 @@ void target_prepare(struct target *target, struct http_request *request)
 	if (!left_ms)
 		left_ms = 1; /* 0 would mean no limit */
 	request->address = target->answer.addresses[target->next_address];
+	request->proxy = target->proxy ? target->proxy->text : NULL;
+	request->proxy_address = request->address;
 	request->timeout_ms = left_ms;
 	request->connect_timeout_ms = target->tries || left_ms < 2 ? left_ms : left_ms / 2;
 	target->tries++;
@@ -121,11 +137,19 @@ enum finding_id resolve_finding(const struct resolve_finding *rows, size_t count
 	return rows[i].id;
 }
 
+static void describe_proxy(const struct target *target, struct strbuf *out)
+{
+	if (target->proxy)
+		strbuf_printf(out, "the proxy %s: ", target->proxy->shown);
+}
+
 void target_describe_resolve(const struct target *target, struct strbuf *out)
 {
 	const struct resolve_answer *answer = &target->answer;
+	const char *host = target->proxy ? target->proxy->host : target->url->host;
 
-	strbuf_printf(out, "%s: %s", *answer->queried ? answer->queried : target->url->host,
+	describe_proxy(target, out);
+	strbuf_printf(out, "%s: %s", *answer->queried ? answer->queried : host,
 		      resolve_outcome_text(answer->outcome));
 	if (*answer->server)
 		strbuf_printf(out, ", asked %s (%lld ms, %u %s)", answer->server,
@@ -145,8 +169,17 @@ bool target_wants_tls(const struct http_response *response)
 void target_describe_failure(const struct target *target, const struct http_response *response,
 			     struct strbuf *out)
 {
-	strbuf_printf(out, "%s port %u: %s", target->answer.addresses[target->next_address],
-		      target->url->port, http_failure_text(response->failure));
+	const char *address = target->answer.addresses[target->next_address];
+
+	describe_proxy(target, out);
+	if (response->failure == HTTP_PROXY && response->proxy_status)
+		strbuf_printf(out, "HTTP %ld%s", response->proxy_status,
+			      http_proxy_wish(response->proxy_status));
+	else if (target->proxy)
+		strbuf_printf(out, "%s: %s", address, http_failure_text(response->failure));
+	else
+		strbuf_printf(out, "%s port %u: %s", address, target->url->port,
+			      http_failure_text(response->failure));
 	if (response->os_errno)
 		strbuf_printf(out, " (%s)", strerror(response->os_errno));
 	if (response->failure == HTTP_INTERNAL && *response->message)

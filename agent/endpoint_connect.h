@@ -15,18 +15,20 @@
 struct endpoint;
 struct plan;
 struct probe;
+struct proxy;
 struct strbuf;
 
 #define TARGET_BUDGET_MS 2000u   /* of a network probe, its retry included */
 #define TARGET_DEADLINE_MS 2500u /* of its task: the budget, and time to say what was found */
 
 struct target {
-	const struct url *url; /* borrowed */
-	char *origin;          /* "http://host" or "https://host:port", without path */
-	struct resolve_answer answer;
-	size_t next_address; /* index of the address that the next try uses */
-	unsigned int tries;  /* requests prepared so far on the way to the first answer */
-	int64_t end_us;      /* run_clock_us() when the budget is over */
+	const struct url *url;        /* borrowed */
+	const struct proxy *proxy;    /* borrowed: what is connected to instead; NULL: none */
+	char *origin;                 /* "http://host" or "https://host:port", without path */
+	struct resolve_answer answer; /* of what is connected to */
+	size_t next_address;          /* index of the address that the next try uses */
+	unsigned int tries;           /* requests prepared so far on the way to the first answer */
+	int64_t end_us;               /* run_clock_us() when the budget is over */
 };
 
 /* For a cache's plan(): adds the one task that proves ENDPOINT, named as the probe; nothing where
@@ -41,7 +43,14 @@ int64_t target_end_us(unsigned int budget_ms);
  * ret->answer.outcome == RESOLVE_OK. target_close releases in any case. */
 void target_open(struct target *ret, const struct resolver *resolver, const struct url *url,
 		 int64_t end_us);
+
+/* The same by way of a proxy, whose host is resolved instead: it resolves the URL's. NULL: none. */
+void target_open_through(struct target *ret, const struct resolver *resolver, const struct url *url,
+			 const struct proxy *proxy, int64_t end_us);
 void target_close(struct target *target);
+
+/* Whether TLS is spoken on the way: to the server, or to the proxy. */
+bool target_is_tls(const struct target *target);
 
 /* Milliseconds that are left of the budget; 0 when it is over. */
 unsigned int target_left_ms(const struct target *target);
@@ -76,7 +85,7 @@ bool target_wants_tls(const struct http_response *response);
 
 /* Append what was seen, as a finding's detail: "attic…local: no such name (NXDOMAIN), asked
  * 10.96.0.10 (2 ms, 1 query)"; "10.96.3.4 port 80: connection refused, 2 tries, after 1 ms" (of the
- * last try). */
+ * last try). Where a proxy was the way: "the proxy http://p:3128 (http_proxy): 10.0.0.9: …". */
 void target_describe_resolve(const struct target *target, struct strbuf *out);
 void target_describe_failure(const struct target *target, const struct http_response *response,
 			     struct strbuf *out);

@@ -29,7 +29,7 @@ static int refused_by_proxy(struct fetch_hop *hop, long status)
 		return fetch_try_end(hop->try, FETCH_TRY_AGAIN, "%s",
 				     http_failure_text(HTTP_PROXY));
 	return fetch_try_end(hop->try, again_if(fetch_status_may_pass(status)), "HTTP %ld%s",
-			     status, status == 407 ? ", it wants a user name and a password" : "");
+			     status, http_proxy_wish(status));
 }
 
 static int judge_status(struct fetch_hop *hop)

@@ -112,5 +112,8 @@ void http_response_release(struct http_response *response);
 /* One plain sentence part for a failure: "connection refused", "the certificate has expired". */
 const char *http_failure_text(enum http_failure failure);
 
+/* What a proxy's status asks for, behind it: ", it wants a user name and a password"; "" for the rest. */
+const char *http_proxy_wish(long status);
+
 /* The library's version, for `spinup version`. */
 const char *http_library_version(void);

@@ -87,6 +87,11 @@ enum http_failure http_failure_of_handshake(const char *message)
 	return HTTP_TLS_PROTOCOL;
 }
 
+const char *http_proxy_wish(long status)
+{
+	return status == 407 ? ", it wants a user name and a password" : "";
+}
+
 const char *http_failure_text(enum http_failure failure)
 {
 	static const char *const texts[HTTP_FAILURE_COUNT] = {

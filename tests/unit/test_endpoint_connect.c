@@ -5,6 +5,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/endpoint_connect.h"
+#include "agent/proxy.h"
 #include "agent/strbuf.h"
 #include "tests/unit/check.h"
 
@@ -144,6 +145,62 @@ static void what_was_seen_is_said(void **state)
 		"cache.example: no such name (NXDOMAIN), asked 10.96.0.10 (2 ms, 1 query)");
 }
 
+static void a_proxy_is_connected_to_instead(void **state)
+{
+	const struct proxy proxy = {.text = (char[]){"http://u:SECRET@10.0.0.9:3128"},
+				    .host = (char[]){"10.0.0.9"},
+				    .shown = (char[]){"http://10.0.0.9:3128 (http_proxy)"}};
+	const struct resolver resolver = {0};
+	const struct url away = {.host = (char[]){"nobody.resolves.this"}, .port = 80};
+	struct target target;
+	struct http_request request = {0};
+
+	(void)state;
+	target_open_through(&target, &resolver, &away, &proxy, target_end_us(1000));
+	assert_int_equal(target.answer.outcome, RESOLVE_OK);
+	target_prepare(&target, &request);
+	assert_string_equal(request.proxy, proxy.text);
+	assert_string_equal(request.proxy_address, "10.0.0.9");
+	assert_string_equal(target.origin, "http://nobody.resolves.this");
+	target_close(&target);
+	target_open(&target, &resolver, &url, target_end_us(0));
+	target_prepare(&target, &request);
+	assert_null(request.proxy);
+	target_close(&target);
+}
+
+static void a_proxy_is_named_without_its_password(void **state)
+{
+	static const struct {
+		struct http_response response;
+		const char *text;
+	} rows[] = {
+		{{.failure = HTTP_REFUSED, .took_us = 4321},
+		 "10.0.0.1: connection refused, after 4 ms"},
+		{{.failure = HTTP_PROXY, .took_us = 4321},
+		 "10.0.0.1: the proxy refused or failed, after 4 ms"},
+		{{.failure = HTTP_PROXY, .proxy_status = 502, .took_us = 4321},
+		 "HTTP 502, after 4 ms"},
+		{{.failure = HTTP_PROXY, .proxy_status = 407, .took_us = 4321},
+		 "HTTP 407, it wants a user name and a password, after 4 ms"},
+	};
+	const struct proxy proxy = {.text = (char[]){"http://u:SECRET@p:1"},
+				    .host = (char[]){"p"},
+				    .shown = (char[]){"http://p:1 (http_proxy)"}};
+	struct target target = two_addresses(2000);
+
+	(void)state;
+	target.proxy = &proxy;
+	target.tries = 1;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(500);
+
+		target_describe_failure(&target, &rows[i].response, &out);
+		assert_memory_equal(out.data, "the proxy http://p:1 (http_proxy): ", 35);
+		assert_string_equal(out.data + 35, rows[i].text);
+	}
+}
+
 static void a_complaint_of_a_tls_server_is_heard(void **state)
 {
 	static const struct {
@@ -182,6 +239,8 @@ int main(void)
 		cmocka_unit_test(a_spent_budget_ends_it),
 		cmocka_unit_test(tables_have_a_last_resort),
 		cmocka_unit_test(what_was_seen_is_said),
+		cmocka_unit_test(a_proxy_is_connected_to_instead),
+		cmocka_unit_test(a_proxy_is_named_without_its_password),
 		cmocka_unit_test(a_complaint_of_a_tls_server_is_heard),
 	};
 
