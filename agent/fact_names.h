@@ -41,6 +41,8 @@
 #define FACT_ATTIC_KEY "attic.public_key"          /* string: the key to trust, after comparison */
 #define FACT_ATTIC_NEEDS_TOKEN "attic.needs_token" /* boolean: reads need the token (private) */
 #define FACT_ATTIC_PUSH "attic.push"               /* string: "allowed", "denied", "unknown" */
+/* boolean, where there is a proxy: only the way past it leads there */
+#define FACT_ATTIC_DIRECT_ONLY "attic.is_direct_only"
 
 /* bazel */
 #define FACT_BAZEL_USABLE "bazel.is_usable"          /* boolean */

@@ -36,15 +36,22 @@ static void session_release(struct attic_session *session)
 	if (session->has_looked_for_ca)
 		ca_search_release(&session->ca);
 	target_close(&session->target);
+	proxy_release(&session->proxy);
+	free(session->exception);
 	free(session->base);
 }
 
 static void plan(const struct job *job, struct plan *plan)
 {
 	const struct endpoint *endpoint = &job->endpoints.attic;
-	CLEANUP_FREE char *what =
-		mem_format("cache %s", endpoint->cache ? endpoint->cache : "(none)");
+	CLEANUP(url_release) struct url url = {0};
+	CLEANUP(proxy_release) struct proxy proxy = {0};
+	CLEANUP_FREE char *what = NULL;
 
+	if (endpoint->url && !url_parse(endpoint->url, &url, NULL))
+		(void)proxy_for(&job->context, &url, &proxy, NULL);
+	what = mem_format("cache %s%s%s", endpoint->cache ? endpoint->cache : "(none)",
+			  proxy.shown ? " through the proxy " : "", proxy.shown ? proxy.shown : "");
 	target_plan(plan, &probe_attic, endpoint, what);
 }
 
@@ -55,9 +62,9 @@ static void keep(char *ret, size_t size, const char *text)
 
 /* ---- collect */
 
-const struct ca_search *attic_session_ca(struct attic_session *session, const struct url *url)
+const struct ca_search *attic_session_ca(struct attic_session *session, const struct target *target)
 {
-	if (!url->is_tls)
+	if (!target_is_tls(target))
 		return NULL;
 	if (!session->has_looked_for_ca)
 		(void)ca_search_find(session->context, NULL, &session->ca);
@@ -73,10 +80,12 @@ void attic_ask(struct attic_session *session, struct http_request *request, cons
 
 	request->url = url;
 	request->version = HTTP_VERSION_1_1;
-	request->ca = attic_session_ca(session, session->target.url);
-	request->bearer_token = session->token;
-	request->user = session->token ? NULL : session->user;
-	request->password = session->token ? NULL : session->password;
+	request->ca = attic_session_ca(session, &session->target);
+	if (!session->is_secret_kept) {
+		request->bearer_token = session->token;
+		request->user = session->token ? NULL : session->user;
+		request->password = session->token ? NULL : session->password;
+	}
 	target_prepare(&session->target, request);
 	http_perform(session->connection, request, response);
 	ret->is_asked = true;
@@ -88,50 +97,6 @@ void attic_ask(struct attic_session *session, struct http_request *request, cons
 		target_describe_failure(&session->target, response, &detail);
 	keep(ret->detail, sizeof(ret->detail), detail.data);
 	request->url = NULL;
-}
-
-static bool is_web_page(const struct http_response *response)
-{
-	const char *body = response->body.data + strspn(response->body.data, " \t\r\n");
-
-	return strstr(response->content_type, "html") || *body == '<';
-}
-
-static void read_answer(const struct http_response *response, struct attic_evidence *evidence)
-{
-	CLEANUP_FREE char *location =
-		text_cleaned(response->location, sizeof(evidence->location) - 1);
-	const struct strbuf *body = &response->body;
-	struct error why = {0};
-
-	evidence->took_us = response->took_us;
-	keep(evidence->content_type, sizeof(evidence->content_type), response->content_type);
-	keep(evidence->location, sizeof(evidence->location), location ? location : "");
-	if (response->failure != HTTP_OK)
-		return;
-	evidence->is_html = is_web_page(response);
-	evidence->is_tls_wanted = target_wants_tls(response);
-	if (response->status == 200 && !evidence->is_html) {
-		evidence->is_config_read = !attic_config_parse(
-			body->data, body->length, &evidence->config, &evidence->kind, &why);
-		keep(evidence->problem, sizeof(evidence->problem), why.message);
-	}
-	if (response->status != 200)
-		evidence->has_error = attic_error_parse(body->data, body->length, &evidence->error);
-}
-
-static void collect_config(struct attic_session *session, struct attic_evidence *evidence)
-{
-	CLEANUP_FREE char *path = mem_format("/_api/v1/cache-config/%s", evidence->cache);
-	CLEANUP(http_response_release) struct http_response response = {0};
-
-	do {
-		struct http_request request = {.max_body_bytes = ATTIC_CONFIG_MAX_BYTES};
-
-		http_response_release(&response);
-		attic_ask(session, &request, path, &response, &evidence->answer);
-	} while (target_retries(&session->target, evidence->answer.failure));
-	read_answer(&response, evidence);
 }
 
 /* Only a token that may push gets an answer; a hash of zeros is nobody's, and nothing is uploaded. */
@@ -177,26 +142,6 @@ static void collect_rest(struct attic_session *session, struct channel *channel,
 			      &evidence->storage);
 }
 
-static void collect(struct attic_session *session, struct channel *channel, const struct url *url,
-		    struct attic_evidence *evidence)
-{
-	CLEANUP_STRBUF struct strbuf detail = STRBUF_INIT(sizeof(evidence->resolve_detail) - 1);
-
-	channel_phase(channel, "resolve the host");
-	target_open(&session->target, session->resolver, url, target_end_us(TARGET_BUDGET_MS));
-	evidence->resolve = session->target.answer.outcome;
-	target_describe_resolve(&session->target, &detail);
-	keep(evidence->resolve_detail, sizeof(evidence->resolve_detail), detail.data);
-	if (evidence->resolve != RESOLVE_OK)
-		return;
-	session->base = mem_format("%s%s", session->target.origin, url->path);
-	session->connection = http_open();
-	channel_phase(channel, "ask for the cache's configuration");
-	collect_config(session, evidence);
-	if (evidence->is_config_read)
-		collect_rest(session, channel, evidence);
-}
-
 /* ---- report */
 
 /* A server's words are shown, never used. */
@@ -231,13 +176,14 @@ static void report_server(struct channel *channel, const struct attic_evidence *
 static void report_network(struct channel *channel, const struct attic_session *session,
 			   const struct attic_evidence *evidence)
 {
-	const struct target *target = &session->target;
-
+	channel_string(channel, "attic.proxy", session->proxy.shown);
+	if (*evidence->proxy_problem && !evidence->is_direct)
+		return;
 	channel_string(channel, "attic.dns", resolve_outcome_name(evidence->resolve));
-	channel_integer(channel, "attic.dns_ms", target->answer.took_us / 1000);
+	channel_integer(channel, "attic.dns_ms", evidence->dns_us / 1000);
 	if (evidence->resolve != RESOLVE_OK)
 		return;
-	channel_string(channel, "attic.address", target->answer.addresses[target->next_address]);
+	channel_string(channel, "attic.address", evidence->address);
 	channel_integer(channel, "attic.took_ms", evidence->took_us / 1000);
 	if (evidence->answer.status)
 		channel_integer(channel, "attic.http_status", evidence->answer.status);
@@ -266,6 +212,8 @@ static void report(struct channel *channel, const struct attic_session *session,
 		report_server(channel, evidence);
 	if (is_usable)
 		channel_string(channel, FACT_ATTIC_KEY, evidence->trusted_key);
+	if (is_usable && evidence->proxy)
+		channel_boolean(channel, FACT_ATTIC_DIRECT_ONLY, evidence->is_direct);
 	channel_string(channel, "attic.storage_path", evidence->storage.store_path);
 	for (size_t i = 0; i < findings.count; i++)
 		channel_finding(channel, findings.items[i].id, subject, NULL, "%s",
@@ -305,7 +253,9 @@ static void probe_server(const struct job *job, const struct url *url, const cha
 	evidence.is_token_read = token && attic_token_read(token, endpoint->cache, &evidence.token);
 	choose_store_path(job, &evidence.storage);
 	resolver_read(&resolver, &job->context.root);
-	collect(&session, channel, url, &evidence);
+	attic_way_collect(&session, url, channel, &evidence);
+	if (evidence.is_config_read)
+		collect_rest(&session, channel, &evidence);
 	report(channel, &session, &evidence, subject);
 }
 

@@ -11,6 +11,7 @@
 #include "agent/http.h"
 #include "agent/jwt.h"
 #include "agent/narinfo.h"
+#include "agent/proxy.h"
 
 struct channel;
 struct context;
@@ -46,7 +47,13 @@ struct attic_evidence {
 	char *const *retired_keys; /* NULL-terminated; may be NULL */
 	bool has_token, is_push_wanted, is_push_required;
 	int64_t now; /* seconds since the epoch */
-	/* what was seen */
+	/* what was seen, and by which way */
+	const char *proxy;       /* as shown: named for this host by the environment; NULL: none */
+	char proxy_problem[256]; /* why a proxy that is named cannot be asked (proxy is "" then) */
+	bool is_direct;          /* all of this came past the proxy */
+	char other_way[400]; /* what came of the way that is not this; "" where it was not tried */
+	char address[46];    /* that was connected to */
+	int64_t dns_us;
 	enum resolve_outcome resolve;
 	char resolve_detail[256];
 	struct attic_answer answer; /* to the question for the cache's configuration */
@@ -75,14 +82,27 @@ struct attic_session {
 	const struct resolver *resolver;
 	struct ca_search ca; /* looked for by attic_session_ca, once */
 	bool has_looked_for_ca;
+	struct proxy proxy; /* the job's, for this server */
+	char *exception; /* what no_proxy is to get, because only the direct way works; NULL: nothing */
+	int64_t end_us; /* run_clock_us() when the whole budget is over; a way's own may be shorter */
 	struct target target;
 	struct http_connection *connection;
 	char *base; /* the server's URL without user info and trailing slash */
 	const char *token, *user, *password;
+	bool is_secret_kept; /* they are not to be sent yet */
 };
 
-/* The machine's certificate authorities for URL; NULL where it needs none. */
-const struct ca_search *attic_session_ca(struct attic_session *session, const struct url *url);
+/* The machine's certificate authorities for TARGET; NULL where it needs none. */
+const struct ca_search *attic_session_ca(struct attic_session *session,
+					 const struct target *target);
+
+/* Finds a way to the server on which it is Attic that speaks, the job's proxy first, and asks it for
+ * the cache's configuration (attic_way.c). */
+void attic_way_collect(struct attic_session *session, const struct url *url,
+		       struct channel *channel, struct attic_evidence *evidence);
+
+/* Whether Attic itself answered, with good news or bad. */
+bool attic_spoke(const struct attic_evidence *evidence);
 
 /* Asks PATH (below base) once and keeps the answer's summary in RET; the caller releases RESPONSE. */
 void attic_ask(struct attic_session *session, struct http_request *request, const char *path,
@@ -101,6 +121,17 @@ bool attic_judge(const struct attic_evidence *evidence, const char *subject,
 /* The part about storage (attic_judge_storage.c). Returns "proven", "unproven" or "failed". */
 const char *attic_judge_storage(const struct attic_evidence *evidence, const char *subject,
 				struct findings *findings);
+
+/* Appends what came of a way on which Attic did not speak (attic_judge_way.c): "the proxy http://p:3128
+ * (http_proxy): HTTP 403 with a web page", "directly: 10.43.0.99 port 80: connection refused". */
+void attic_way_describe(const struct attic_evidence *evidence, struct strbuf *out);
+
+/* Whether it is the proxy, not the server, that is to be blamed. */
+bool attic_is_proxy_failure(const struct attic_evidence *evidence);
+
+/* The part about a way that the next steps are sent past (attic_judge_way.c), of a usable cache. */
+void attic_judge_way(const struct attic_evidence *evidence, const char *subject,
+		     struct findings *findings);
 
 /* The finding for a request that failed below HTTP. */
 enum finding_id attic_failure_finding(enum http_failure failure);

@@ -2,6 +2,7 @@
 /* What an Attic server's answers mean. Pure. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -14,13 +15,15 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SOON_SECONDS (6 * 3600) /* the longest that a job may run */
 #define MAX_SHOWN_BYTES 200u
+#define MAX_WAY_BYTES 400u
 
 /* Where the judgement goes. */
 struct judge {
 	const struct attic_evidence *evidence;
 	const char *subject;
 	struct findings *findings;
-	bool is_bad; /* an error was found: the cache is not to be used */
+	const char *other_way; /* is told too while it is about the way; NULL or "": nothing */
+	bool is_bad;           /* an error was found: the cache is not to be used */
 };
 
 static const struct resolve_finding resolve_rows[] = {
@@ -89,6 +92,12 @@ static void note(struct judge *judge, enum finding_id id, const char *format, ..
 	va_start(args, format);
 	detail = mem_vformat(format, args);
 	va_end(args);
+	if (judge->other_way && *judge->other_way) {
+		char *whole = mem_format("%s; %s", detail, judge->other_way);
+
+		free(detail);
+		detail = whole;
+	}
 	(void)findings_add(judge->findings, id, "attic", judge->subject, detail);
 	judge->is_bad |= finding_kind(id)->severity == SEVERITY_ERROR;
 }
@@ -136,12 +145,23 @@ static void judge_foreign(struct judge *judge)
 		     "HTTP 200 with an answer that cannot be read: %s", evidence->problem);
 }
 
+static void judge_proxy(struct judge *judge)
+{
+	CLEANUP_STRBUF struct strbuf way = STRBUF_INIT(MAX_WAY_BYTES);
+
+	attic_way_describe(judge->evidence, &way);
+	note(judge, FINDING_ATTIC_PROXY_FAILED, "%s", way.data);
+}
+
 /* Whether a configuration came. */
 static bool judge_answer(struct judge *judge)
 {
 	const struct attic_evidence *evidence = judge->evidence;
 
-	if (evidence->resolve != RESOLVE_OK)
+	judge->other_way = evidence->other_way;
+	if (attic_is_proxy_failure(evidence))
+		judge_proxy(judge);
+	else if (evidence->resolve != RESOLVE_OK)
 		note(judge, resolve_finding(resolve_rows, COUNT(resolve_rows), evidence->resolve),
 		     "%s", evidence->resolve_detail);
 	else if (evidence->answer.failure != HTTP_OK)
@@ -154,6 +174,7 @@ static bool judge_answer(struct judge *judge)
 		judge_status(judge);
 	else if (!evidence->is_config_read)
 		judge_foreign(judge);
+	judge->other_way = NULL;
 	return !judge->is_bad;
 }
 
@@ -339,15 +360,18 @@ static void note_ready(struct judge *judge, const char *storage)
 {
 	const struct attic_evidence *evidence = judge->evidence;
 	int is_public = evidence->config.is_public;
+	bool is_proxied = evidence->proxy && !evidence->is_direct;
 
-	note(judge, FINDING_ATTIC_READY, "cache %s, %s, %s, storage %s, %lld ms", evidence->cache,
+	note(judge, FINDING_ATTIC_READY, "cache %s, %s, %s, storage %s, %lld ms%s%s",
+	     evidence->cache,
 	     is_public == 1   ? "public"
 	     : is_public == 0 ? "private"
 			      : "visibility not said",
 	     !evidence->trusted_key        ? "key not known"
 	     : evidence->config.public_key ? "key matches"
 					   : "key not shown",
-	     storage, (long long)(evidence->took_us / 1000));
+	     storage, (long long)(evidence->took_us / 1000),
+	     is_proxied ? ", through the proxy " : "", is_proxied ? evidence->proxy : "");
 }
 
 bool attic_judge(const struct attic_evidence *evidence, const char *subject,
@@ -369,5 +393,6 @@ bool attic_judge(const struct attic_evidence *evidence, const char *subject,
 	if (strcmp(storage, "failed") == 0)
 		return false;
 	note_ready(&judge, storage);
+	attic_judge_way(evidence, subject, findings);
 	return true;
 }

@@ -7,6 +7,7 @@
 #include "agent/cleanup.h"
 #include "agent/error.h"
 #include "agent/mem.h"
+#include "agent/no_proxy.h"
 #include "agent/record.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -88,6 +89,19 @@ static void collect_narinfo(struct attic_session *session, const char *cache,
 		read_narinfo(&response, key, storage, narinfo);
 }
 
+/* Opens the way to another host as the next steps will go. A proxy that cannot be asked is passed by. */
+static void open_storage_server(struct attic_session *session, struct target *target,
+				struct proxy *proxy)
+{
+	const struct url *url = target->url;
+	bool is_excepted = session->exception && no_proxy_holds(session->exception, url->host);
+
+	if (!is_excepted)
+		(void)proxy_for(session->context, url, proxy, NULL);
+	target_open_through(target, session->resolver, url, proxy->text ? proxy : NULL,
+			    session->target.end_us);
+}
+
 /* Asks for a byte of LOCATION, on another host, without the token. */
 static void ask_storage_server(struct attic_session *session, struct target *target,
 			       const char *location, struct attic_storage *storage)
@@ -95,16 +109,17 @@ static void ask_storage_server(struct attic_session *session, struct target *tar
 	struct attic_answer *ret = &storage->redirect;
 	CLEANUP_STRBUF struct strbuf detail = STRBUF_INIT(sizeof(ret->detail) - 1);
 	CLEANUP(http_response_release) struct http_response response = {0};
+	CLEANUP(proxy_release) struct proxy proxy = {0};
 	struct http_connection *connection = NULL;
 	struct http_request request = {
 		.url = location,
 		.version = HTTP_VERSION_1_1,
 		.headers = {ONE_BYTE},
-		.ca = attic_session_ca(session, target->url),
 		.max_body_bytes = MAX_NAR_BYTES,
 	};
 
-	target_open(target, session->resolver, target->url, session->target.end_us);
+	open_storage_server(session, target, &proxy);
+	request.ca = attic_session_ca(session, target);
 	ret->is_asked = true;
 	if (target->answer.outcome != RESOLVE_OK) {
 		target_describe_resolve(target, &detail);
@@ -123,6 +138,11 @@ static void ask_storage_server(struct attic_session *session, struct target *tar
 			target_describe_failure(target, &response, &detail);
 	}
 	(void)snprintf(ret->detail, sizeof(ret->detail), "%s", detail.data);
+	if (proxy.shown && ret->failure == HTTP_OK)
+		(void)snprintf(storage->redirect_host, sizeof(storage->redirect_host),
+			       "%s:%u through the proxy %s", target->url->host, target->url->port,
+			       proxy.shown);
+	target->proxy = NULL; /* it ends here */
 }
 
 static void follow(struct attic_session *session, const char *location,

@@ -116,6 +116,126 @@ static void names_that_do_not_resolve(void **state)
 	}
 }
 
+/* The way that is meant for a host tells the cause; what came of the other one stands behind it. */
+static void ways_without_attic(void **state)
+{
+	static const struct {
+		const char *what;
+		enum resolve_outcome resolve;
+		enum http_failure failure;
+		long status;
+		bool is_direct;
+		const char *id, *detail;
+	} rows[] = {
+		{"the proxy is not there", RESOLVE_NXDOMAIN, HTTP_OK, 0, false,
+		 "attic-proxy-failed", "RESOLVED; OTHER"},
+		{"the proxy is dead", RESOLVE_OK, HTTP_REFUSED, 0, false, "attic-proxy-failed",
+		 "FAILED; OTHER"},
+		{"the proxy blocks", RESOLVE_OK, HTTP_OK, 403, false, "attic-proxy-failed",
+		 "the proxy http://p:1 (http_proxy): HTTP 403; OTHER"},
+		{"the proxy wants a password", RESOLVE_OK, HTTP_OK, 407, false,
+		 "attic-proxy-failed",
+		 "the proxy http://p:1 (http_proxy): HTTP 407, it wants a user name and a password; "
+		 "OTHER"},
+		{"the server's certificate, seen through the proxy", RESOLVE_OK, HTTP_TLS_EXPIRED,
+		 0, false, "attic-tls-expired", "FAILED; OTHER"},
+		{"no authorities here", RESOLVE_OK, HTTP_NO_CA, 0, false, "attic-no-ca",
+		 "FAILED; OTHER"},
+		{"directly, it is not there", RESOLVE_NXDOMAIN, HTTP_OK, 0, true,
+		 "attic-dns-nxdomain", "RESOLVED; OTHER"},
+		{"directly, it is dead", RESOLVE_OK, HTTP_REFUSED, 0, true, "attic-refused",
+		 "FAILED; OTHER"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct attic_evidence evidence = healthy();
+		CLEANUP(findings_release) struct findings findings = {0};
+
+		evidence.proxy = "http://p:1 (http_proxy)";
+		evidence.is_config_read = false;
+		evidence.resolve = rows[i].resolve;
+		evidence.answer.failure = rows[i].failure;
+		evidence.answer.status = rows[i].status;
+		evidence.is_direct = rows[i].is_direct;
+		(void)snprintf(evidence.resolve_detail, sizeof(evidence.resolve_detail),
+			       "RESOLVED");
+		(void)snprintf(evidence.answer.detail, sizeof(evidence.answer.detail), "FAILED");
+		(void)snprintf(evidence.other_way, sizeof(evidence.other_way), "OTHER");
+		assert_false(attic_judge(&evidence, "http://attic.example", &findings));
+		print_message("%s\n", rows[i].what);
+		assert_int_equal(findings.count, 1);
+		assert_string_equal(finding_kind(findings.items[0].id)->id, rows[i].id);
+		assert_string_equal(findings.items[0].detail, rows[i].detail);
+		attic_evidence_release(&evidence);
+	}
+}
+
+static void a_proxy_that_cannot_be_asked(void **state)
+{
+	struct attic_evidence evidence = healthy();
+	CLEANUP_STRBUF struct strbuf way = STRBUF_INIT(400);
+
+	(void)state;
+	evidence.proxy = "";
+	evidence.is_config_read = false;
+	(void)snprintf(evidence.proxy_problem, sizeof(evidence.proxy_problem), "SOCKS");
+	attic_way_describe(&evidence, &way);
+	assert_string_equal(way.data, "SOCKS");
+	assert_judged(&evidence, "attic-proxy-failed", false);
+}
+
+static void a_way_past_the_proxy_is_said(void **state)
+{
+	struct attic_evidence evidence = healthy();
+	CLEANUP(findings_release) struct findings findings = {0};
+
+	(void)state;
+	evidence.proxy = "http://p:1 (http_proxy)";
+	evidence.is_direct = true;
+	evidence.host = "attic.nix-cache.svc.cluster.local";
+	(void)snprintf(evidence.other_way, sizeof(evidence.other_way), "OTHER");
+	free(evidence.config.substituter_endpoint);
+	evidence.config.substituter_endpoint = NULL;
+	assert_true(attic_judge(&evidence, "http://attic.example", &findings));
+	assert_int_equal(findings.count, 2);
+	assert_string_equal(findings.items[0].detail,
+			    "cache main, public, key matches, storage proven, 3 ms");
+	assert_int_equal(findings.items[1].id, FINDING_ATTIC_PROXY_BYPASSED);
+	assert_string_equal(findings.items[1].detail,
+			    "it answers directly alone, so no_proxy and NO_PROXY get "
+			    ".svc.cluster.local; OTHER");
+	attic_evidence_release(&evidence);
+}
+
+static void a_way_through_the_proxy_is_said(void **state)
+{
+	struct attic_evidence evidence = healthy();
+	CLEANUP(findings_release) struct findings findings = {0};
+
+	(void)state;
+	evidence.proxy = "http://p:1 (http_proxy)";
+	assert_true(attic_judge(&evidence, "http://attic.example", &findings));
+	assert_int_equal(findings.count, 1);
+	assert_string_equal(findings.items[0].detail,
+			    "cache main, public, key matches, storage proven, 3 ms, through the "
+			    "proxy http://p:1 (http_proxy)");
+	attic_evidence_release(&evidence);
+}
+
+/* Good for reading or not, a cache that is not used changes nothing for the next steps. */
+static void a_way_to_a_bad_cache_is_not_kept(void **state)
+{
+	struct attic_evidence evidence = healthy();
+
+	(void)state;
+	evidence.proxy = "http://p:1 (http_proxy)";
+	evidence.is_direct = true;
+	free(evidence.config.store_dir);
+	evidence.config.store_dir = mem_strdup("/gnu/store");
+	assert_judged(&evidence, "attic-store-dir", false);
+}
+
 static void requests_that_fail(void **state)
 {
 	static const struct {
@@ -455,6 +575,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_cache_is_ready),
 		cmocka_unit_test(names_that_do_not_resolve),
+		cmocka_unit_test(ways_without_attic),
+		cmocka_unit_test(a_proxy_that_cannot_be_asked),
+		cmocka_unit_test(a_way_past_the_proxy_is_said),
+		cmocka_unit_test(a_way_through_the_proxy_is_said),
+		cmocka_unit_test(a_way_to_a_bad_cache_is_not_kept),
 		cmocka_unit_test(requests_that_fail),
 		cmocka_unit_test(each_failure_has_its_finding),
 		cmocka_unit_test(answers_that_are_no_configuration),
