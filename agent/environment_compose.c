@@ -18,6 +18,7 @@
 #include "agent/nix_config.h"
 #include "agent/nix_links.h"
 #include "agent/plan.h"
+#include "agent/proxy_env.h"
 #include "agent/run.h"
 #include "agent/text.h"
 #include "agent/url.h"
@@ -210,6 +211,7 @@ void environment_compose(struct environment *ret, const struct job *job, const s
 {
 	*ret = (struct environment){0};
 	compose_attic(ret, job, run, findings);
+	proxy_env_compose(ret, job, run, findings);
 	bazelrc_compose(ret, job, run, findings);
 	compose_executor(ret, job);
 	nix_config_compose(ret, job, run, findings);

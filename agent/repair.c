@@ -18,6 +18,7 @@
 #include "agent/nix_kvm.h"
 #include "agent/nix_links.h"
 #include "agent/plan.h"
+#include "agent/proxy_env.h"
 #include "agent/repair_call.h"
 #include "agent/root.h"
 #include "agent/run.h"
@@ -273,7 +274,8 @@ static bool try_asked(struct attempt *attempt)
 	struct findings *findings = &attempt->run->findings;
 	CLEANUP_FREE char *names = asked_names(attempt);
 	struct error error = {0};
-	const struct repair_wish wish = {attempt->is_asked, attempt->end_us};
+	CLEANUP_FREE char *no_proxy = proxy_env_list(attempt->job, attempt->run);
+	const struct repair_wish wish = {attempt->is_asked, attempt->end_us, no_proxy};
 	enum repair_call_end end;
 
 	foresee_cache(attempt);

@@ -16,6 +16,7 @@
 #include "agent/cleanup.h"
 #include "agent/error.h"
 #include "agent/job.h"
+#include "agent/proxy_env.h"
 #include "agent/record.h"
 #include "agent/repair.h"
 #include "agent/repair_sudo.h"
@@ -31,6 +32,7 @@
 struct call {
 	const struct job *job;
 	const bool *is_asked;
+	const char *no_proxy;
 	struct record_decoder decoder;
 	struct facts facts; /* nobody's */
 	pid_t pid;
@@ -46,14 +48,17 @@ struct call {
 static _Noreturn void be_mender(const struct call *call)
 {
 	struct channel channel = {.fd = STDOUT_FILENO};
+	struct context context = call->job->context;
 	struct mending mending = {
-		.context = &call->job->context,
+		.context = &context,
 		.contract = &call->job->contract,
 		.channel = &channel,
 		.end_us = call->end_us,
 		.is_store_verified = call->job->options->is_store_verified,
 	};
 
+	if (call->no_proxy)
+		proxy_env_apply(&context, call->no_proxy);
 	repair_rows(&mending, call->is_asked);
 	_exit(0);
 }
@@ -229,6 +234,7 @@ enum repair_call_end repair_call(const struct job *job, const struct repair_wish
 	struct call call = {
 		.job = job,
 		.is_asked = wish->is_asked,
+		.no_proxy = wish->no_proxy,
 		.end_us = wish->end_us,
 		.frames = -1,
 		.words = -1,

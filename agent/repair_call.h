@@ -18,6 +18,9 @@ enum repair_call_end {
 struct repair_wish {
 	const bool *is_asked; /* by the index of the table's row */
 	int64_t end_us; /* run_clock_us() when time is over; the same for every call of a run */
+	/* For root's own downloads, and for a daemon that it starts; NULL: the job's own. By sudo there
+	 * are no proxies at all. */
+	const char *no_proxy;
 };
 
 /* Has the rows tried, and waits for the end. What it says on stderr goes to stderr, cleaned, line by

@@ -219,22 +219,22 @@ class Pod:
         self.children.append(lambda: process.wait(START_LIMIT_S))
         return process
 
-    def start_daemon(self, kind="real"):
+    def start_daemon(self, kind="real", env=None):
         """What a client meets at the daemon's socket: "real", "none", "stale" (a file that nobody listens on),
-        "frozen" (stopped by SIGSTOP), or a mode of daemon_peer.py."""
+        "frozen" (stopped by SIGSTOP), or a mode of daemon_peer.py. env: more of a real one's environment."""
         if kind == "none":
             return
         if kind == "stale":
             visit(self.pid, daemon_peer.leave_stale, DAEMON_SOCKET)
         elif kind in ("real", "frozen"):
-            self._start_real_daemon(kind == "frozen")
+            self._start_real_daemon(kind == "frozen", env)
         else:
             self.children.append(daemon_peer.start(self.pid, DAEMON_SOCKET, kind))
 
-    def _start_real_daemon(self, frozen):
+    def _start_real_daemon(self, frozen, env):
         program = DAEMONS.get(self.image, PROFILE_DAEMON)
         script = f"mkdir -p /var/log; exec {program} >/var/log/nix-daemon.log 2>&1"
-        env = {"NIX_SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"}
+        env = {"NIX_SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt", **(env or {})}
         process = self.start(["/bin/sh", "-c", script], env=env)
         end = time.monotonic() + START_LIMIT_S
         while not daemon_peer.answers(f"/proc/{self.pid}/root{DAEMON_SOCKET}"):

@@ -97,6 +97,45 @@ static void attic_by_what_became_of_it(void **state)
 	}
 }
 
+/* Only for a cache that the next steps will use, and by the endpoint's own name. */
+static void a_way_past_the_proxy_is_kept(void **state)
+{
+	static const struct {
+		enum attic_case kind;
+		bool is_direct_only;
+		const char *server, *list;
+	} rows[] = {
+		{USABLE, false, NULL, "-"},
+		{USABLE, true, NULL, "a.test,.svc.cluster.local"},
+		{USABLE, true, "http://10.43.0.20:80", "a.test,10.43.0.20"},
+		{PUBLIC, true, "https://nix-cache.tinyland.dev", "a.test,nix-cache.tinyland.dev"},
+		{DEAD, true, NULL, "-"},
+		{SKIPPED, false, NULL, "-"},
+		{NO_ENDPOINT, true, NULL, "-"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct endpoint *endpoint;
+		struct sample sample;
+
+		set_up(&sample);
+		endpoint = &sample.job.endpoints.attic;
+		facts_set_number(&sample.run.facts, FACT_ATTIC_DIRECT_ONLY, FACT_BOOLEAN,
+				 rows[i].is_direct_only);
+		set_attic(&sample, rows[i].kind);
+		if (rows[i].server) {
+			free(endpoint->url);
+			endpoint->url = mem_strdup(rows[i].server);
+		}
+		sample_set(&sample, "NO_PROXY=a.test");
+		compose(&sample);
+		expect_variable(&sample, "no_proxy", rows[i].list);
+		expect_variable(&sample, "NO_PROXY", rows[i].list);
+		sample_release(&sample);
+	}
+}
+
 static void a_refused_executor_is_emptied(void **state)
 {
 	(void)state;
@@ -374,6 +413,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(attic_by_what_became_of_it),
+		cmocka_unit_test(a_way_past_the_proxy_is_kept),
 		cmocka_unit_test(a_refused_executor_is_emptied),
 		cmocka_unit_test(a_probe_cannot_slip_a_value_in),
 		cmocka_unit_test(names_of_our_own),
