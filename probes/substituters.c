@@ -8,11 +8,13 @@
 #include "agent/ca_search.h"
 #include "agent/cleanup.h"
 #include "agent/endpoint_connect.h"
+#include "agent/error.h"
 #include "agent/fact_names.h"
 #include "agent/job.h"
 #include "agent/mem.h"
 #include "agent/nix_caches.h"
 #include "agent/nix_conf.h"
+#include "agent/proxy.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
 #include "agent/words.h"
@@ -76,11 +78,10 @@ static bool is_inconclusive(enum http_failure failure)
 	       failure == HTTP_TLS_CLIENT_CERTIFICATE;
 }
 
-enum substituter_state substituter_judge(const struct http_response *response, bool is_proxied)
+enum substituter_state substituter_judge(const struct http_response *response)
 {
 	if (response->failure != HTTP_OK)
-		return is_proxied || is_inconclusive(response->failure) ? SUBSTITUTER_UNKNOWN
-									: SUBSTITUTER_DEAD;
+		return is_inconclusive(response->failure) ? SUBSTITUTER_UNKNOWN : SUBSTITUTER_DEAD;
 	if (response->status == 200)
 		return judge_body(response->body.data);
 	if (response->status == 401 || response->status == 403)
@@ -126,45 +127,9 @@ static void round_release(struct round *round)
 	words_release(&round->dead);
 }
 
-/* As libcurl reads no_proxy: "*", or a list of hosts and of domains, with or without a first dot. */
-static bool is_exempt(const char *list, const char *host)
+static const struct ca_search *ca_for(struct round *round, const struct target *target)
 {
-	CLEANUP_WORDS struct words names = {0};
-
-	words_split(&names, list, ", ");
-	for (size_t i = 0; i < names.count; i++) {
-		const char *name = names.items[i] + (names.items[i][0] == '.');
-		const char *tail = host + strlen(host) - strlen(name);
-
-		if (strcmp(name, "*") == 0)
-			return true;
-		if (strlen(name) <= strlen(host) && strcasecmp(tail, name) == 0 &&
-		    (tail == host || tail[-1] == '.'))
-			return true;
-	}
-	return false;
-}
-
-/* Whether Nix would go through a proxy. libcurl heeds HTTP_PROXY in lower case alone. */
-static bool is_proxied(const struct context *context, const struct url *url)
-{
-	static const char *const names[] = {"http_proxy", "all_proxy", "ALL_PROXY", "https_proxy",
-					    "HTTPS_PROXY"};
-	size_t first = url->is_tls ? 1 : 0, last = url->is_tls ? 4 : 2;
-	const char *lower = context_env(context, "no_proxy");
-	const char *list = lower ? lower : context_env(context, "NO_PROXY");
-
-	if (list && is_exempt(list, url->host))
-		return false;
-	for (size_t i = first; i <= last; i++)
-		if (context_env(context, names[i]))
-			return true;
-	return false;
-}
-
-static const struct ca_search *ca_for(struct round *round, const struct url *url)
-{
-	if (!url->is_tls)
+	if (!target_is_tls(target))
 		return NULL;
 	if (!round->has_looked_for_ca)
 		(void)ca_search_find(round->context, NULL, &round->ca);
@@ -183,7 +148,7 @@ static void ask(struct round *round, struct target *target, struct http_response
 			.url = asked,
 			.user = target->url->user,
 			.password = target->url->password,
-			.ca = ca_for(round, target->url),
+			.ca = ca_for(round, target),
 			.max_body_bytes = MAX_BODY_BYTES,
 		};
 
@@ -194,26 +159,52 @@ static void ask(struct round *round, struct target *target, struct http_response
 	http_close(connection);
 }
 
-static enum substituter_state ask_one(struct round *round, const struct url *url, int64_t end_us,
-				      struct strbuf *detail)
+/* PROXY NULL: directly. */
+static enum substituter_state ask_by(struct round *round, const struct url *url,
+				     const struct proxy *proxy, int64_t end_us,
+				     struct strbuf *detail)
 {
 	CLEANUP(http_response_release) struct http_response response = {0};
 	CLEANUP(target_close) struct target target = {0};
-	bool has_proxy = is_proxied(round->context, url);
 
 	channel_phase(round->channel, "resolve a listed cache");
-	target_open(&target, &round->resolver, url, end_us);
+	target_open_through(&target, &round->resolver, url, proxy, end_us);
 	if (target.answer.outcome != RESOLVE_OK) {
 		target_describe_resolve(&target, detail);
-		return has_proxy ? SUBSTITUTER_UNKNOWN : SUBSTITUTER_DEAD;
+		return SUBSTITUTER_DEAD;
 	}
 	channel_phase(round->channel, "ask a listed cache");
 	ask(round, &target, &response);
-	if (response.failure == HTTP_OK)
-		strbuf_printf(detail, "nix-cache-info: HTTP status %ld", response.status);
-	else
+	if (response.failure != HTTP_OK)
 		target_describe_failure(&target, &response, detail);
-	return substituter_judge(&response, has_proxy);
+	else
+		strbuf_printf(detail, "nix-cache-info%s%s: HTTP status %ld",
+			      proxy ? " through the proxy " : "", proxy ? proxy->shown : "",
+			      response.status);
+	return substituter_judge(&response);
+}
+
+/* As Nix goes in the job's environment. Where that is no good, only what the direct way says too is
+ * held against the cache: the daemon may know nothing of the job's proxy. */
+static enum substituter_state ask_one(struct round *round, const struct url *url, int64_t end_us,
+				      struct strbuf *detail)
+{
+	CLEANUP(proxy_release) struct proxy proxy = {0};
+	enum substituter_state proxied = SUBSTITUTER_UNKNOWN, direct;
+	struct error why = {0};
+	int64_t now_us = target_end_us(0);
+
+	if (proxy_for(round->context, url, &proxy, &why) < 0)
+		strbuf_puts(detail, why.message);
+	else if (!proxy.text)
+		return ask_by(round, url, NULL, end_us, detail);
+	else
+		proxied = ask_by(round, url, &proxy, now_us + (end_us - now_us) / 2, detail);
+	if (proxied == SUBSTITUTER_GOOD)
+		return proxied;
+	strbuf_puts(detail, "; directly: ");
+	direct = ask_by(round, url, NULL, end_us, detail);
+	return direct == proxied ? proxied : SUBSTITUTER_UNKNOWN;
 }
 
 static void report(struct round *round, const char *shown, enum substituter_state state,

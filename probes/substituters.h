@@ -19,8 +19,8 @@ enum substituter_state {
 	SUBSTITUTER_UNKNOWN,   /* this answer proves nothing */
 };
 
-/* Pure. IS_PROXIED: Nix would go through a proxy, so that our own way proves no failure. */
-enum substituter_state substituter_judge(const struct http_response *response, bool is_proxied);
+/* Pure. */
+enum substituter_state substituter_judge(const struct http_response *response);
 
 /* Adds what the configuration lists itself and speaks HTTP to RET, without OWN (the lane's Attic
  * cache with its name; NULL: none), which has a probe of its own. Nix's built-in default is not
