@@ -8,7 +8,9 @@
 
 #include "agent/cleanup.h"
 #include "agent/endpoint_connect.h"
+#include "agent/endpoint_host.h"
 #include "agent/mem.h"
+#include "agent/proxy.h"
 #include "agent/strbuf.h"
 #include "agent/url.h"
 #include "probes/probe.h"
@@ -35,6 +37,18 @@ static char *host_of(const struct endpoint *endpoint)
 	return mem_strdup(url.host);
 }
 
+/* Behind a proxy it is the proxy that resolves a public name; one of the cluster's is asked for all the
+ * same, for the direct way. Bazel knows no proxies. */
+static bool is_attic_left_to_proxy(const struct job *job)
+{
+	CLEANUP(url_release) struct url url = {0};
+	CLEANUP(proxy_release) struct proxy proxy = {0};
+
+	return url_parse(job->endpoints.attic.url, &url, NULL) == 0 &&
+	       !endpoint_host_is_private(url.host) &&
+	       proxy_for(&job->context, &url, &proxy, NULL) == 0 && proxy.text;
+}
+
 static void add_task(struct plan *plan, const char *host, const char *why)
 {
 	CLEANUP_FREE char *name = mem_format("dns:%s", host);
@@ -54,7 +68,7 @@ static void plan(const struct job *job, struct plan *plan)
 	CLEANUP_FREE char *attic = host_of(&job->endpoints.attic);
 	CLEANUP_FREE char *bazel = host_of(&job->endpoints.bazel);
 
-	if (attic)
+	if (attic && !is_attic_left_to_proxy(job))
 		add_task(plan, attic, "host of the Attic cache");
 	if (bazel && (!attic || strcmp(attic, bazel) != 0))
 		add_task(plan, bazel, "host of the Bazel cache");
