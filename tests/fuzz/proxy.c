@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Zlib */
 /* A proxy's URL and the list of hosts without one, each a line of the input: what is shown of the URL, or
- * said about it, holds none of its secrets. */
+ * said about it, holds none of its secrets; and the list grows by what is added. */
 #include "agent/proxy.h"
 
 #include <stdlib.h>
@@ -23,6 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	const struct context context = {.environment = environment};
 	const struct url url = {.host = (char[]){"cache.example"}, .is_tls = true};
 	struct proxy proxy;
+	char *joined;
 	struct error error = {0};
 
 	if (proxy_for(&context, &url, &proxy, &error)) {
@@ -35,6 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
 	proxy_release(&proxy);
 	(void)no_proxy_holds(list_line, "10.96.3.4");
 	(void)no_proxy_holds(list_line, "fd00::1");
+	joined = no_proxy_with(&context, "cache.example");
+	fuzz_expect(no_proxy_holds(joined, url.host), "what was added is excepted");
+	fuzz_expect(!strpbrk(joined, "\r\n"), "one line stays one");
+	free(joined);
 	free(proxy_line);
 	free(list_line);
 	free(text);
