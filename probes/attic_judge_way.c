@@ -48,8 +48,8 @@ void attic_judge_way(const struct attic_evidence *evidence, const char *subject,
 {
 	CLEANUP_FREE char *entry = no_proxy_entry(evidence->host);
 	CLEANUP_FREE char *detail =
-		mem_format("it answers directly alone, so no_proxy and NO_PROXY get %s; %s", entry,
-			   evidence->other_way);
+		mem_format("only the direct way is proven, so no_proxy and NO_PROXY get %s; %s",
+			   entry, evidence->other_way);
 
 	if (evidence->proxy && evidence->is_direct)
 		(void)findings_add(findings, FINDING_ATTIC_PROXY_BYPASSED, "attic", subject,

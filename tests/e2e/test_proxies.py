@@ -186,7 +186,7 @@ def test_the_direct_way(reports, name):
     assert_proven(report)
     assert report.fact("attic.is_direct_only") is True
     said, _, why = detail(report, "attic-proxy-bypassed").partition("; ")
-    assert said == f"it answers directly alone, so no_proxy and NO_PROXY get {SUFFIX}"
+    assert said == f"only the direct way is proven, so no_proxy and NO_PROXY get {SUFFIX}"
     assert NO_WAY[name][1] in why
     assert not {"http_proxy", "https_proxy", "all_proxy"} & report.exported().keys()
 

@@ -63,6 +63,7 @@ def test_a_daemon_that_spinup_starts_goes_directly(lab, spinup):
         result = pod.exec(words, user="root", env={"http_proxy": proxy("proxy-no-cluster"), "no_proxy": "a.test"},
                           timeout=30).check()
         for lines in (daemon_environment(pod), result.stdout.splitlines()):
+            assert len([line for line in lines if line.lower().startswith("no_proxy=")]) == 2
             assert f"no_proxy=a.test,{SUFFIX}" in lines and f"NO_PROXY=a.test,{SUFFIX}" in lines
             assert f"http_proxy={proxy('proxy-no-cluster')}" in lines
         assert "nix-daemon-proxy" not in result.stderr

@@ -203,7 +203,7 @@ static void a_way_past_the_proxy_is_said(void **state)
 			    "cache main, public, key matches, storage proven, 3 ms");
 	assert_int_equal(findings.items[1].id, FINDING_ATTIC_PROXY_BYPASSED);
 	assert_string_equal(findings.items[1].detail,
-			    "it answers directly alone, so no_proxy and NO_PROXY get "
+			    "only the direct way is proven, so no_proxy and NO_PROXY get "
 			    ".svc.cluster.local; OTHER");
 	attic_evidence_release(&evidence);
 }
