@@ -12,13 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import images
+import nix_images
 import registration
 from archive import Archive as Packages
 from places import BUILD, HERE, build_lock, digest
 
 ARCHIVES = BUILD / "archives"
 SYSTEM = "x86_64-linux"
-OLD_SUITE = "bookworm"  # whose nix is the second real version
+OLD = "nix-old"  # the image with the second real version
 BULK_PACKAGES = ["git", "linux-libc-dev"]  # with what they depend on: 160 MB in 7,700 files and folders
 RECIPE = ["archives.py", "images.py", "archive.py", "closure.nix", "build_store.sh"]
 # The programs of upstream's tarball that this one has only by name.
@@ -115,21 +116,6 @@ class _Maker:
         self._add(path, images.store_paths(built), image, paths, False)
 
 
-def _make_old_version(maker, where):
-    """The second version, which is in no image: built in a root that goes away again."""
-    packages = Packages(OLD_SUITE).fetch(images.BASE_PACKAGES + images.DISTRO_PACKAGES)
-    root, built = where / "root", where / "built"
-    images.make_bare(root, packages)
-    # Its C library still comes in /lib, beside the /usr/lib where the recipe looks.
-    shutil.copytree(root / "lib", root / "usr/lib", symlinks=True, dirs_exist_ok=True)
-    images.make_distro(root)
-    images.build_store([root], built, "nix:nix-VERSION")
-    name = images.store_paths(built)["nix"].partition("-")[2]
-    maker.plain(built / "nix", built, "nix", name)
-    shutil.rmtree(root)
-    shutil.rmtree(built)
-
-
 def _load(folder):
     rows = json.loads((folder / "index.json").read_text())
     made = [Archive(**{**row, "path": folder / row["path"], "paths": tuple(row["paths"])}) for row in rows]
@@ -169,14 +155,16 @@ def make(log=lambda text: None):
         maker.plain(built / "determinate", built, "determinate", "determinate-nix-3.0.0-without-nixd")
         return maker.made
 
+    old = nix_images.make(OLD, log)
+
     def old_version(folder):
-        log(f"making the closure of {OLD_SUITE}'s nix in {folder}")
+        log(f"making the closure archive of {OLD} in {folder}")
         maker = _Maker(folder)
-        _make_old_version(maker, folder)
+        maker.plain(old / "nix", old, "nix", images.store_paths(old)["nix"].partition("-")[2])
         return maker.made
 
     recipe = [HERE / name for name in RECIPE]
-    return {**kept("closures", closures, built.name, nixd, *recipe), **kept(OLD_SUITE, old_version, OLD_SUITE, *recipe)}
+    return {**kept("closures", closures, built.name, nixd, *recipe), **kept(OLD, old_version, old.name, *recipe)}
 
 
 def bulk(log=lambda text: None):

@@ -117,7 +117,8 @@ def make_distro(root):
     write(root, "etc/nix/nix.conf", NIX_CONF)
 
 
-def _make_nix(root, built):
+def make_nix(root, built):
+    """A layer with this /nix tree, which is moved, and what belongs to it in /etc."""
     root.mkdir()
     (built / "nix").rename(root / "nix")
     _write_users(root, USERS, BUILD_USERS)
@@ -126,7 +127,7 @@ def _make_nix(root, built):
 
 def _make_determinate(root, built):
     """As the installer leaves it: determinate-nixd's own nix.conf, and ours in the file that it includes."""
-    _make_nix(root, built)
+    make_nix(root, built)
     program = DETERMINATE_NIXD.read_text()
     write(root, "usr/local/bin/determinate-nixd", program, 0o555)
     managed = program.partition("<<'END'\n")[2].partition("END\n")[0]
@@ -228,7 +229,7 @@ def make(suite=SUITE, log=lambda text: None):
         log("building the closures and the binary cache with the real nix")
         built = fresh / "built"
         build_store([fresh / "distro", fresh / "bare"], built)
-        _make_nix(fresh / "nix", built / "nix")
+        make_nix(fresh / "nix", built / "nix")
         _make_determinate(fresh / "determinate", built / "determinate")
         for name in ("cache", "keys", "names", "registration"):
             (built / name).rename(fresh / name)

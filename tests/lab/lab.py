@@ -30,6 +30,7 @@ import go_programs
 import images
 import installers
 import nameserver
+import nix_images
 import tokens
 import tools_image
 import topology
@@ -46,7 +47,9 @@ CAP_SYS_ADMIN = 21
 GIB = 1 << 30
 # Images that the first pod makes which wants them: what makes each.
 LATE_IMAGES = {"bazel": bazel_image.make, "docker": docker_image.make, "tools": tools_image.make,
-               **{name: functools.partial(vulkan_images.layer, name) for name in vulkan_images.IMAGES}}
+               **{name: functools.partial(vulkan_images.layer, name) for name in vulkan_images.IMAGES},
+               **{name: functools.partial(nix_images.layers, name) for name in nix_images.SUITES}}
+WITH_NIX = ({*images.IMAGES} - {*images.WITHOUT_NIX}) | {*nix_images.SUITES}
 PROGRAMS = ("nginx", "dnsmasq", "ip", "openssl")
 NAMESERVERS = {"cluster": topology.CLUSTER_DNS, "faulty": topology.FAULTY_DNS, "refused": topology.REFUSED,
                "blackhole": topology.BLACKHOLE, **dns.WHOLE_SERVERS}
@@ -266,8 +269,7 @@ class Lab:
                        **({"/etc/sudoers.d/runner": File("runner ALL=(ALL) NOPASSWD: ALL\n", 0o440)} if sudo else {}),
                        **(files or {})})
             hidden = any(spec.startswith("/nix:") for spec in tmpfs)
-            has_nix = image in images.IMAGES and image not in images.WITHOUT_NIX and not hidden
-            pod.start_daemon(daemon or ("real" if has_nix else "none"))
+            pod.start_daemon(daemon or ("real" if image in WITH_NIX and not hidden else "none"))
             docker_peer.start(pod, docker)
         except BaseException:
             pod.close()

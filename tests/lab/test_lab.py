@@ -32,7 +32,7 @@ def nix_config(lab_):
                           f"extra-trusted-public-keys = {lab_.public_key}\nfallback = true\nconnect-timeout = 5"}
 
 
-@pytest.mark.parametrize("image", ["nix", "determinate", "distro"])
+@pytest.mark.parametrize("image", ["nix", "determinate", "distro", "nix-old", "nix-new"])
 def test_real_nix_fetches_the_signed_path(lab, image):
     program = "/usr/bin/nix" if image == "distro" else NIX
     with lab.pod(image=image) as pod:
@@ -77,6 +77,18 @@ def test_profile_is_a_valid_store_path_and_in_the_cache(lab, image):
     assert lines[0] == f"{lab.paths[image]}/bin/nix"
     assert lines[1] == "3"
     assert any(line.startswith("Sig: main:") for line in lines)
+
+
+@pytest.mark.parametrize("image", ["nix-old", "nix-new"])
+def test_another_version_is_a_whole_closure_of_its_own(lab, image):
+    """Nothing of it is the runner's root below, whose libraries are another release's."""
+    with lab.pod(image=image) as pod:
+        assert pod.verify_store() == []
+        version = pod.exec([NIX, "--version"]).check().stdout.split()[-1]
+        assert pod.exec(["readlink", "-f", NIX]).stdout.endswith(f"-nix-{version}/bin/nix\n")
+        libraries = [line for line in pod.exec(["ldd", NIX]).check().stdout.splitlines() if "/" in line]
+        assert len(libraries) > 5 and all("/nix/store/" in line for line in libraries), libraries
+    assert version != "2.26.3"
 
 
 def ask(pod, path, token=None, body=None, host=topology.ATTIC, basic=False):
