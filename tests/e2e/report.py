@@ -113,15 +113,11 @@ def prove(lab, *words, command="run", env=None, **place):
                            **place))
 
 
-def together(lab, rows):
-    """Runs prove() for {name: (words, place)} side by side; {name: Report, or the exception that came}."""
-    for _, place in rows.values():
-        lab.nameserver(place.get("down"))  # made one after the other
-
+def side_by_side(function, rows):
+    """Calls function(row) for {name: row} side by side; {name: what it returned, or the exception that came}."""
     def one(row):
-        words, place = row
         try:
-            return prove(lab, *words, **place)
+            return function(row)
         except Exception as failure:  # pylint: disable=broad-except  # raised again in the row's own test
             return failure
 
@@ -129,8 +125,15 @@ def together(lab, rows):
         return dict(zip(rows, pool.map(one, rows.values())))
 
 
+def together(lab, rows):
+    """Runs prove() for {name: (words, place)} side by side; {name: Report, or the exception that came}."""
+    for _, place in rows.values():
+        lab.nameserver(place.get("down"))  # made one after the other
+    return side_by_side(lambda row: prove(lab, *row[0], **row[1]), rows)
+
+
 def taken(reports, name):
-    """A report out of together()'s; raises what came instead of one."""
+    """What side_by_side() has of a row; raises the exception that came instead."""
     found = reports[name]
     if isinstance(found, Exception):
         raise found

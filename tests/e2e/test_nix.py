@@ -1,23 +1,14 @@
 # SPDX-License-Identifier: Zlib
 """Every state that Nix can be in on a runner, the one finding that names it, and the real nix's own word on it."""
 
-import re
-
 import pytest
+from daemon_peer import FEATURES
+from nix_job import CACHE, CONF, SERVER, Job, assert_fetched, realise
 from report import taken, together
-from runner_files import RunnerFiles, next_environment, parse
+from runner_files import RunnerFiles
 from visit import File, Folder, Link
 
-CONTRACT = {"SPINUP_CONTRACT": "/opt/lab/contract.json"}
-SERVER = "http://attic.nix-cache.svc.cluster.local"
-CACHE = f"{SERVER}/main"
 ALONE = ["--skip", "attic", "--skip", "bazel", "--no-repair"]  # what is mended: test_mend.py
-CONF = """build-users-group = nixbld
-trusted-users = root trusted
-experimental-features = nix-command flakes
-substituters =
-sandbox = false
-"""
 
 # daemon mode: (finding, severity) of what is not well with it
 DAEMONS = {
@@ -25,26 +16,31 @@ DAEMONS = {
     "frozen": ("nix-daemon-frozen", "error"), "mute": ("nix-daemon-frozen", "error"),
     "mute-later": ("nix-daemon-frozen", "error"), "slow": ("nix-daemon-frozen", "error"),
     "eof": ("nix-daemon-refuses", "error"), "reset": ("nix-daemon-refuses", "error"),
-    "denied": ("nix-daemon-denied", "error"), "eof-later": ("nix-daemon-hung-up", "error"),
-    "garbage": ("nix-daemon-malformed", "error"), "banner": ("nix-daemon-malformed", "error"),
-    "endless": ("nix-daemon-malformed", "error"), "long": ("nix-daemon-malformed", "error"),
-    "padding": ("nix-daemon-malformed", "error"), "features": ("nix-daemon-malformed", "error"),
-    "noise": ("nix-daemon-malformed", "error"), "major2": ("nix-daemon-malformed", "error"),
-    "1.10": ("nix-daemon-old", "error"), "1.18": ("nix-daemon-old", "error"), "1.32": ("nix-daemon-old", "error"),
-    "error": ("nix-daemon-error", "error"), "invalid": ("nix-path-not-valid", "error"),
-    "request-error": ("nix-path-unproven", "error"), "request-eof": ("nix-path-unproven", "error"),
-    "request-mute": ("nix-path-unproven", "error"),
+    "denied": ("nix-daemon-denied", "error"), "denied-at-once": ("nix-daemon-denied", "error"),
+    "eof-later": ("nix-daemon-hung-up", "error"), "garbage": ("nix-daemon-malformed", "error"),
+    "banner": ("nix-daemon-malformed", "error"), "endless": ("nix-daemon-malformed", "error"),
+    "long": ("nix-daemon-malformed", "error"), "padding": ("nix-daemon-malformed", "error"),
+    "features": ("nix-daemon-malformed", "error"), "noise": ("nix-daemon-malformed", "error"),
+    "major2": ("nix-daemon-malformed", "error"), "1.10": ("nix-daemon-old", "error"),
+    "1.18": ("nix-daemon-old", "error"), "1.32": ("nix-daemon-old", "error"), "error": ("nix-daemon-error", "error"),
+    "invalid": ("nix-path-not-valid", "error"), "request-error": ("nix-path-unproven", "error"),
+    "request-eof": ("nix-path-unproven", "error"), "request-mute": ("nix-path-unproven", "error"),
 }
 # What works: mode: (protocol, Nix version, trust of the user `trusted`)
 WORKING = {
     "1.33": ("1.33", "2.7.0", "trusted"), "1.34": ("1.34", "2.8.0", "trusted"),
-    "1.35": ("1.35", "2.18.1", "trusted"), "1.37": ("1.37", "2.21.0", "trusted"),
+    "1.35": ("1.35", "2.18.1", "trusted"), "1.36,version=2.19": ("1.36", "2.19", "trusted"),
+    "1.40,version=2.40.0": ("1.40", "2.40.0", "trusted"), "1.37": ("1.37", "2.21.0", "trusted"),
     "1.38": ("1.38", "2.26.3", "trusted"), "trust0": ("1.38", "2.26.3", "trusted"),
     "trust1": ("1.38", "2.26.3", "trusted"), "trust2": ("1.38", "2.26.3", "untrusted"),
-    "1.35,trust2": ("1.35", "2.18.1", "untrusted"), "determinate": ("1.38", "2.35.2", "trusted"),
+    "1.35,trust2": ("1.35", "2.18.1", "untrusted"), **{name: ("1.38", "2.35.2", "trusted") for name in FEATURES},
     "real": ("1.38", "2.26.3", "trusted"),
 }
 STRANGE_GROUP = "root:x:0:\nrunner:x:1001:\ntrusted:x:1002:\n"
+
+DETERMINATE = f"/nix/store/{'0' * 32}-determinate-nix-3.22.2"
+DETERMINATE_3_22 = {f"{DETERMINATE}/bin/nix": File("#!/bin/sh\n", 0o755),
+                    "/nix/var/nix/profiles/default": Link(DETERMINATE)}
 
 # A state of the machine: (words, place, {bad finding: severity}, words of the first one's detail)
 STATES = {
@@ -116,9 +112,16 @@ STATES = {
     "closed socket folder": (
         {"files": {"/nix/var/nix/daemon-socket": Folder(0o700)}}, {"nix-daemon-socket-denied": "error"},
         "Permission denied"),
-    "daemon of another maker": (
-        {"image": "nix"}, {"nix-daemon-flavour-differs": "warning", "lane-flavour-differs": "warning"},
-        "is Determinate Nix"),
+    **{f"{name}'s daemon of an upstream profile": (
+        {"image": "nix", "daemon": name},
+        {"nix-daemon-flavour-differs": "warning", "lane-flavour-differs": "warning"}, "is Determinate Nix")
+       for name in FEATURES if name.startswith("determinate")},
+    "an upstream daemon that names features": (
+        {"image": "nix", "daemon": "upstream-2.35,version=2.26.3"}, {"lane-flavour-differs": "warning"},
+        "found upstream"),
+    "an upstream daemon of a Determinate profile that would name its own": (
+        {"files": DETERMINATE_3_22, "daemon": "upstream-2.35"}, {"nix-daemon-flavour-differs": "warning"},
+        "is not Determinate Nix"),
 }
 
 
@@ -150,6 +153,7 @@ def test_a_daemon_that_serves(reports, mode):
     assert report.finding("nix-ready")["severity"] == "ok"
     assert report.fact("nix.daemon.protocol") == protocol and report.fact("nix.daemon.version") == version
     assert report.fact("nix.trust") == trust
+    assert report.fact("nix.daemon.features", []) == FEATURES.get(mode, [])
     assert ("nix-user-untrusted" in report.ids()) == (trust == "untrusted")
 
 
@@ -184,46 +188,6 @@ def test_root_without_a_daemon_is_a_single_user(reports, mode):
 
 # ---- the real nix's word
 
-def realise(pod, lab, environment, *, user, name="hello"):
-    """Fetches a path that only the cache has."""
-    return pod.exec(["/nix/var/nix/profiles/default/bin/nix-store", "--realise", lab.paths[name]], user=user,
-                    env=environment, timeout=20)
-
-
-class Job:
-    """One `spinup run` and the step after it, on one machine."""
-
-    def __init__(self, lab, *, user="trusted", conf=CONF, env=None, **place):
-        self.lab, self.user = lab, user
-        self.pod = lab.pod(image="determinate", files={"/etc/nix/nix.conf": conf}, **place)
-        self.runner = RunnerFiles(user)
-        self.result = self.pod.exec(["spinup", "run", "--skip", "bazel"], user=user, runner=self.runner,
-                                    env={**CONTRACT, **(env or {})})
-        self.env = {**self.runner.environment(self.pod.hostname), **(env or {})}
-        self.values = dict(parse(self.result.files["GITHUB_ENV"]))
-        self.config = self.values.get("NIX_CONFIG", "")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.pod.close()
-
-    def next_step(self, **changes):
-        """The real nix, with what was written."""
-        environment = {**next_environment(self.env, self.result.files), **changes}
-        return realise(self.pod, self.lab, environment, user=self.user)
-
-    def lines(self, name):
-        """The values that NIX_CONFIG gives a setting."""
-        return re.findall(rf"^{name} = ?(.*)$", self.config, re.M)
-
-
-def assert_fetched(step):
-    assert step.rc == 0 and f"from '{CACHE}'" in step.stderr, step.stderr
-    assert "ignoring" not in step.stderr and step.elapsed < 5
-
-
 def test_the_daemons_own_key_of_the_same_name_is_replaced(lab, spinup):
     """Nix takes the first key of a name: ours goes first, and the other one is left out."""
     assert spinup
@@ -233,7 +197,7 @@ def test_the_daemons_own_key_of_the_same_name_is_replaced(lab, spinup):
         assert "nix-key-replaced" in job.result.stdout and not job.lines("extra-trusted-public-keys")
         # What would have happened with the key merely added:
         merely = f"extra-substituters = {CACHE}\nextra-trusted-public-keys = {lab.public_key}"
-        step = realise(job.pod, lab, {**job.env, "NIX_CONFIG": merely}, user="trusted")
+        step = realise(job.pod, lab, {**job.before, "NIX_CONFIG": merely}, user="trusted")
         assert step.rc != 0 and "not signed by any of the keys" in step.stderr, step.stderr
         assert_fetched(job.next_step())
 
@@ -271,7 +235,7 @@ def test_an_untrusted_user_is_refused_as_the_real_nix_would(lab, spinup, allowed
         assert job.result.rc == 0 and not job.lines("extra-substituters")
         assert "nix-cache-not-allowed" in job.result.stdout and word in job.result.stdout.replace("\n", " ")
         line = f"extra-substituters = {CACHE}\nextra-trusted-public-keys = {lab.public_key}"
-        step = realise(job.pod, lab, {**job.env, "NIX_CONFIG": line}, user="runner")
+        step = realise(job.pod, lab, {**job.before, "NIX_CONFIG": line}, user="runner")
         assert step.rc != 0
         assert "ignoring" in step.stderr or "signature" in step.stderr, step.stderr
 

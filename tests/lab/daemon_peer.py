@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Zlib
 """A peer at the nix-daemon's socket that speaks the worker protocol, in old and new versions, and wrongly.
 
-A mode is words joined by commas: a protocol version (1.10, 1.32 ... 1.38; 1.38 unless said), `determinate`
-(its feature list), `trust0` `trust1` `trust2`, `invalid` (no path is valid), `version=TEXT` (its name for
+A mode is words joined by commas: a protocol version (1.10, 1.32 ... 1.38; 1.38 unless said), a name of
+FEATURES (whose feature list it has), `trust0` `trust1` `trust2`, `invalid` (no path is valid), `version=TEXT` (its name for
 itself), and at most one fault of FAULTS."""
 
 import os
@@ -17,15 +17,23 @@ from visit import enter
 CLIENT_MAGIC, SERVER_MAGIC, DENIED_MAGIC = 0x6e697863, 0x6478696f, 0xab9a9ff0
 STDERR_LAST, STDERR_ERROR, STDERR_NEXT = 0x616c7473, 0x63787470, 0x6f6c6d67
 IS_VALID_PATH, SET_OPTIONS, QUERY_VALID_PATHS = 1, 19, 31
-DETERMINATE_FEATURES = ["addTempRoots", "delete-dead-specific-referrers", "provenance", "queryActiveBuilds",
-                        "queryPathInfos", "realisation-with-path-not-hash", "versionedAddToStoreMultiple"]
+# From which release on a daemon names which features: Determinate's own are those with capitals, and provenance.
+UPSTREAM_2_35 = ["delete-dead-specific-referrers", "realisation-with-path-not-hash"]
+FEATURES = {
+    "upstream-2.35": UPSTREAM_2_35, "determinate-3.14": ["queryActiveBuilds"],
+    "determinate-3.16": ["provenance", "queryActiveBuilds"],
+    "determinate-3.19": ["provenance", "queryActiveBuilds", "versionedAddToStoreMultiple"],
+    "determinate": sorted([*UPSTREAM_2_35, "addTempRoots", "provenance", "queryActiveBuilds", "queryPathInfos",
+                           "versionedAddToStoreMultiple"]),  # 3.22
+}
 RELEASES = {"1.32": "2.6.1", "1.33": "2.7.0", "1.34": "2.8.0", "1.35": "2.18.1", "1.37": "2.21.0", "1.38": "2.26.3"}
 ANSI_ERROR = "\x1b[31;1merror:\x1b[0m opening store\n::error::\x1b]0;title\x07 '##[group]'"
 
 # What each fault does, and when.
 FAULTS = {
     "mute": "accepts, never answers", "eof": "closes before its magic", "reset": "closes with our bytes unread",
-    "denied": "Determinate's access-denied magic", "garbage": "another protocol's magic",
+    "denied": "Determinate's access-denied magic, and closes with our bytes unread",
+    "denied-at-once": "the same, without waiting for a byte", "garbage": "another protocol's magic",
     "banner": "a line of text", "mute-later": "silent after its magic", "eof-later": "closes after its magic",
     "endless": "a version string of 2^62 bytes", "long": "a version string of 64 MiB, sent",
     "padding": "non-zero padding", "features": "2^40 features", "noise": "log frames without end",
@@ -61,8 +69,8 @@ class Mode:
     def __init__(self, text):
         self.protocol, self.features, self.trust, self.valid, self.fault, self.release = "1.38", [], 1, 1, None, None
         for word in filter(None, text.split(",")):
-            if word == "determinate":
-                self.features, self.release = DETERMINATE_FEATURES, self.release or "2.35.2"
+            if word in FEATURES:
+                self.features, self.release = FEATURES[word], self.release or "2.35.2"
             elif word in ("trust0", "trust1", "trust2"):
                 self.trust = int(word[-1])
             elif word == "invalid":
@@ -124,8 +132,11 @@ class Conversation:
         if fault == "eof":
             self.peer.shutdown(socket.SHUT_RDWR)
             raise Hangup
-        if fault == "reset":
+        if fault in ("denied", "denied-at-once"):
+            self.send(number(DENIED_MAGIC))
+        if fault in ("reset", "denied"):
             select.select([self.peer], [], [], 5)
+        if fault in ("reset", "denied", "denied-at-once"):
             raise Hangup
         if fault == "banner":
             self.peer.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
@@ -136,8 +147,8 @@ class Conversation:
         self.take(8)
         version = self.take_number()
         fault = self.mode.fault
-        if fault in ("denied", "garbage"):
-            self.send(number(DENIED_MAGIC if fault == "denied" else 0x1122334455667788) + number(0x126))
+        if fault == "garbage":
+            self.send(number(0x1122334455667788) + number(0x126))
             self.silence()
         ours = 0x200 if fault == "major2" else 0x100 | self.mode.minor
         self.send(number(SERVER_MAGIC) + number(ours))
