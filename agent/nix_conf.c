@@ -68,8 +68,7 @@ static void add_setting(const struct source *source, const struct words *words)
 
 static void parse_text(struct source *source, const char *text);
 
-/* NAME as seen from the including file. NULL: NIX_CONFIG's relative includes start at the directory
- * in which a later command runs, which nobody knows yet. */
+/* NAME as seen from the including file. NULL: a relative one of NIX_CONFIG, which is in no directory. */
 static char *included_path(const struct source *source, const char *name)
 {
 	const char *slash = strrchr(source->file, '/');
@@ -106,6 +105,9 @@ static void include(const struct source *source, const char *name, bool may_be_m
 		.layer = source->layer,
 	};
 
+	/* Nix stops there, be the file missing or not, and "!include" with it. */
+	if (!path)
+		add_problem(source, NIX_CONF_INCLUDE_RELATIVE, name);
 	if (!source->reader || !path)
 		return;
 	if (included.depth > NIX_CONF_MAX_DEPTH)
@@ -216,6 +218,7 @@ const char *nix_conf_problem_text(enum nix_conf_problem_kind kind)
 		[NIX_CONF_BAD_VALUE] = "this setting cannot have that value",
 		[NIX_CONF_INCLUDE_MISSING] = "the included file does not exist",
 		[NIX_CONF_INCLUDE_DEPTH] = "files include each other too deeply, or in a circle",
+		[NIX_CONF_INCLUDE_RELATIVE] = "NIX_CONFIG can include absolute paths only",
 		[NIX_CONF_UNREADABLE] = "cannot be read by this user, so Nix passes over it",
 		[NIX_CONF_TOO_LARGE] = "larger than a configuration should be; not read to its end",
 	};

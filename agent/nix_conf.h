@@ -35,10 +35,11 @@ struct nix_conf_setting {
 enum nix_conf_problem_kind {
 	NIX_CONF_SYNTAX,    /* not "name = value" */
 	NIX_CONF_BAD_VALUE, /* a switch that is neither true nor false, a number that is none */
-	NIX_CONF_INCLUDE_MISSING, /* include (not !include) of a file that is not there */
-	NIX_CONF_INCLUDE_DEPTH,   /* includes that go in a circle, or nearly */
-	NIX_CONF_UNREADABLE,      /* there, but not for this user: Nix passes over it in silence */
-	NIX_CONF_TOO_LARGE,       /* beyond our own bounds: not read to its end */
+	NIX_CONF_INCLUDE_MISSING,  /* include (not !include) of a file that is not there */
+	NIX_CONF_INCLUDE_DEPTH,    /* includes that go in a circle, or nearly */
+	NIX_CONF_INCLUDE_RELATIVE, /* of NIX_CONFIG, which is in no directory */
+	NIX_CONF_UNREADABLE,       /* there, but not for this user: Nix passes over it in silence */
+	NIX_CONF_TOO_LARGE,        /* beyond our own bounds: not read to its end */
 };
 
 struct nix_conf_problem {

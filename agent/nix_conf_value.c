@@ -20,38 +20,50 @@ static const struct {
 	{"build-use-chroot", "sandbox"},
 	{"build-use-sandbox", "sandbox"},
 	{"build-use-substitutes", "substitute"},
-	{"filetransfer-retry-attempts", "download-attempts"},
+	{"build-timeout", "timeout"},
+	{"build-max-silent-time", "max-silent-time"},
+	{"build-compress-log", "compress-build-log"},
+	{"build-keep-log", "keep-build-log"},
 };
 
+/* What every Nix since 2.8 knows: a setting that it does not know it passes over with a warning, whatever
+ * its value is. */
 static const char *const switches[] = {
 	"accept-flake-config",
 	"allow-dirty",
 	"allow-import-from-derivation",
-	"always-allow-substitutes",
-	"auto-allocate-uids",
+	"allow-new-privileges",
+	"allow-symlinked-store",
+	"allow-unsafe-native-code-during-evaluation",
 	"auto-optimise-store",
 	"builders-use-substitutes",
+	"compress-build-log",
 	"eval-cache",
 	"fallback",
+	"filter-syscalls",
+	"fsync-metadata",
 	"http2",
+	"impersonate-linux-26",
 	"keep-build-log",
 	"keep-derivations",
+	"keep-env-derivations",
 	"keep-failed",
 	"keep-going",
 	"keep-outputs",
 	"preallocate-contents",
+	"print-missing",
 	"pure-eval",
 	"require-sigs",
 	"restrict-eval",
+	"run-diff-hook",
 	"sandbox-fallback",
 	"show-trace",
 	"substitute",
 	"sync-before-registering",
+	"trace-function-calls",
 	"use-case-hack",
-	"use-cgroups",
 	"use-registries",
 	"use-sqlite-wal",
-	"use-xdg-base-directories",
 	"warn-dirty",
 };
 
@@ -60,20 +72,27 @@ static const char *const numbers[] = {
 	"connect-timeout",
 	"cores",
 	"download-attempts",
-	"download-buffer-size",
 	"http-connections",
 	"log-lines",
 	"max-build-log-size",
 	"max-free",
-	"max-silent-time",
-	"max-substitution-jobs",
 	"min-free",
+	"min-free-check-interval",
+	"nar-buffer-size",
 	"narinfo-cache-negative-ttl",
 	"narinfo-cache-positive-ttl",
 	"stalled-download-timeout",
 	"tarball-ttl",
+};
+
+/* These may be negative too. */
+static const char *const signed_numbers[] = {
+	"gc-reserved-space",
+	"max-silent-time",
 	"timeout",
 };
+
+static const char *const sandbox_modes[] = {"true", "relaxed", "false"};
 
 static bool is_in(const char *const *list, size_t count, const char *name)
 {
@@ -110,6 +129,12 @@ static bool is_number(const char *value)
 	return digits > 0 && (!*unit || (strchr("KMGTkmgt", *unit) && !unit[1]));
 }
 
+/* Digits alone, where Nix takes no unit. */
+static bool is_plain_number(const char *value)
+{
+	return *value && !value[strspn(value, "0123456789")];
+}
+
 bool nix_conf_value_is_valid(const char *name, const char *value)
 {
 	const char *canonical = nix_conf_canonical_name(name);
@@ -118,5 +143,11 @@ bool nix_conf_value_is_valid(const char *name, const char *value)
 		return nix_conf_value_is_true(value) || is_false(value);
 	if (is_in(numbers, COUNT(numbers), canonical))
 		return is_number(value);
+	if (is_in(signed_numbers, COUNT(signed_numbers), canonical))
+		return is_number(value + (*value == '-'));
+	if (strcmp(canonical, "max-jobs") == 0)
+		return strcmp(value, "auto") == 0 || is_plain_number(value);
+	if (strcmp(canonical, "sandbox") == 0) /* neither yes nor no, which switches take */
+		return is_in(sandbox_modes, COUNT(sandbox_modes), value);
 	return true;
 }

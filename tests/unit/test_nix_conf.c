@@ -45,9 +45,13 @@ static int read_file(const void *data, const char *path, struct strbuf *out)
 static void print(const struct nix_conf *conf, struct strbuf *out)
 {
 	static const char *const kinds[] = {
-		[NIX_CONF_SYNTAX] = "syntax",           [NIX_CONF_BAD_VALUE] = "value",
-		[NIX_CONF_INCLUDE_MISSING] = "missing", [NIX_CONF_INCLUDE_DEPTH] = "depth",
-		[NIX_CONF_UNREADABLE] = "unreadable",   [NIX_CONF_TOO_LARGE] = "large",
+		[NIX_CONF_SYNTAX] = "syntax",
+		[NIX_CONF_BAD_VALUE] = "value",
+		[NIX_CONF_INCLUDE_MISSING] = "missing",
+		[NIX_CONF_INCLUDE_DEPTH] = "depth",
+		[NIX_CONF_UNREADABLE] = "unreadable",
+		[NIX_CONF_TOO_LARGE] = "large",
+		[NIX_CONF_INCLUDE_RELATIVE] = "relative",
 	};
 
 	for (size_t i = 0; i < conf->setting_count; i++)
@@ -95,12 +99,26 @@ static const struct {
 	{"connect-timeout = 5s", "connect-timeout=5s;!value@NIX_CONFIG:1 connect-timeout;"},
 	{"min-free = 5G", "min-free=5G;"},
 	{"max-jobs = auto", "max-jobs=auto;"},
+	{"max-jobs = 4", "max-jobs=4;"},
+	{"max-jobs = 4K", "max-jobs=4K;!value@NIX_CONFIG:1 max-jobs;"},
+	{"max-jobs = many", "max-jobs=many;!value@NIX_CONFIG:1 max-jobs;"},
+	{"max-jobs =", "max-jobs=;!value@NIX_CONFIG:1 max-jobs;"},
+	{"sandbox = relaxed", "sandbox=relaxed;"},
+	{"sandbox = no", "sandbox=no;!value@NIX_CONFIG:1 sandbox;"},
+	{"build-use-sandbox = 1", "build-use-sandbox=1;!value@NIX_CONFIG:1 build-use-sandbox;"},
+	{"timeout = -1", "timeout=-1;"},
+	{"timeout = --1", "timeout=--1;!value@NIX_CONFIG:1 timeout;"},
+	{"connect-timeout = -1", "connect-timeout=-1;!value@NIX_CONFIG:1 connect-timeout;"},
+	/* not of every version: an old one warns, and goes on */
+	{"always-allow-substitutes = whatever", "always-allow-substitutes=whatever;"},
 	{"no-such-setting = whatever", "no-such-setting=whatever;"},
 	{"include", "!syntax@NIX_CONFIG:1 include;"},
 	{"include = x", "!syntax@NIX_CONFIG:1 include = x;"},
 	{"include /a /b", "!syntax@NIX_CONFIG:1 include /a /b;"},
 	{"!include", "!syntax@NIX_CONFIG:1 !include;"},
 	{"include /somewhere", ""}, /* without a reader: passed over */
+	{"include x\na = b", "a=b;!relative@NIX_CONFIG:1 x;"},
+	{"!include ../x", "!relative@NIX_CONFIG:1 ../x;"},
 	{"\x01\x02 = \xff", "\x01\x02=\xff;"},
 	{"a = b\v", "a=b\v;"}, /* Nix knows four characters of white space */
 };
@@ -188,7 +206,10 @@ static const struct {
 	 {"HOME=/home/u", "NIX_CONFIG=x = 3\ny = 4"},
 	 "x=1;x=2;x=3;y=4;"},
 	{"NIX_CONFIG may include", {{"/inc", "x = 1"}}, {"NIX_CONFIG=include /inc"}, "x=1;"},
-	{"NIX_CONFIG's relative include is anybody's guess", {{0}}, {"NIX_CONFIG=include inc"}, ""},
+	{"NIX_CONFIG is in no directory",
+	 {{"/inc", "x = 1"}, {"/etc/nix/inc", "x = 2"}},
+	 {"NIX_CONFIG=!include inc"},
+	 "!relative@NIX_CONFIG:1 inc;"},
 	{"our own lines of an earlier run do not count",
 	 {{0}},
 	 {"NIX_CONFIG=# spinup begin\nfallback = true\n# spinup end\nx = 1\n"
