@@ -14,6 +14,7 @@
 #define FACT_NIX_STATE "nix.state"
 #define FACT_NIX_VERSION "nix.version" /* string: upstream number, "2.26.3" */
 /* string: "determinate", "upstream", "lix", "distribution", "unknown" */
+#define FACT_NIX_DAEMON_VERSION "nix.daemon.version" /* string, as it says itself */
 #define FACT_NIX_FLAVOUR "nix.flavour"
 #define FACT_NIX_DETERMINATE "nix.determinate_version" /* string */
 #define FACT_NIX_TRUST "nix.trust"              /* string: "trusted", "untrusted", "unknown" */
@@ -30,7 +31,7 @@
 #define FACT_NIX_FEATURES_SET "nix.conf.are_system_features_set"      /* boolean: not the default */
 #define FACT_NIX_BUILD_USERS "nix.build_users"                        /* integer: more than 0 */
 #define FACT_NIX_NETRC "nix.conf.netrc_file"                          /* string, effective */
-#define FACT_NIX_USER_SETTINGS "nix.conf.user_settings" /* list: names that the user's files set */
+#define FACT_NIX_FILE_SETTINGS "nix.conf.file_settings" /* list: names that some nix.conf sets */
 #define FACT_NIX_CA_BUNDLE                                                                         \
 	"nix.ca_bundle" /* string: a readable bundle, where no variable names one */
 

@@ -273,7 +273,31 @@ static void explain(const struct caches *caches, bool is_url_missing,
 	strbuf_puts(out, " then restarts the daemon.");
 }
 
-/* Through an untrusting daemon: only what its own configuration allows, word for word. */
+/* Whether an untrusting daemon heeds ENTRY of a client's list: only what its own configuration has,
+ * word for word, but for a slash at the end that it adds (daemon.cc, setSubstituters). */
+static bool is_entry_heeded(const struct caches *caches, const char *entry)
+{
+	CLEANUP_FREE char *longer = mem_format("%s/", entry);
+
+	return words_contain(&caches->daemon_substituters, entry) ||
+	       words_contain(&caches->allowed, entry) ||
+	       (!text_ends_with(entry, "/") &&
+		(words_contain(&caches->daemon_substituters, longer) ||
+		 words_contain(&caches->allowed, longer)));
+}
+
+/* Whether the effective list has the cache already, in words that the daemon heeds. A list of the
+ * job's own may lack what the daemon's has. */
+static bool is_in_effect(const struct caches *caches)
+{
+	for (size_t i = 0; i < caches->substituters.count; i++)
+		if (nix_caches_is_same(caches->substituters.items[i], caches->url) &&
+		    is_entry_heeded(caches, caches->substituters.items[i]))
+			return true;
+	return false;
+}
+
+/* Through an untrusting daemon: only what its own configuration allows, in its own words. */
 static void add_allowed(const struct caches *caches, struct strbuf *lines,
 			struct findings *findings)
 {
@@ -285,7 +309,7 @@ static void add_allowed(const struct caches *caches, struct strbuf *lines,
 	CLEANUP_STRBUF struct strbuf remedy = STRBUF_INIT(REMEDY_MAX_BYTES);
 
 	if (allowed && standing == NIX_KEY_TRUSTED) {
-		if (!listed && is_plain(allowed))
+		if (!is_in_effect(caches) && is_plain(allowed))
 			strbuf_printf(lines, "extra-substituters = %s\n", allowed);
 		return;
 	}

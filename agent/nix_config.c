@@ -56,10 +56,11 @@ static void read_own(const struct job *job, struct strbuf *ret)
 			strbuf_putc(ret, ' ');
 }
 
-/* Whether the job itself sets NAME: in its NIX_CONFIG or in the user's files. */
-static bool is_set_by_job(const struct nix_conf *own, const struct run *run, const char *name)
+/* Whether NAME is set: in the job's NIX_CONFIG, the user's files or the system's, where the actions
+ * that install Nix put what a job wants of them. */
+static bool is_set(const struct nix_conf *own, const struct run *run, const char *name)
 {
-	const char *names = facts_string(&run->facts, FACT_NIX_USER_SETTINGS);
+	const char *names = facts_string(&run->facts, FACT_NIX_FILE_SETTINGS);
 	CLEANUP_WORDS struct words words = {0};
 
 	words_split(&words, names ? names : "", "\n");
@@ -68,20 +69,26 @@ static bool is_set_by_job(const struct nix_conf *own, const struct run *run, con
 }
 
 /* Before 2.29 an address that does not answer holds Nix for minutes (NixOS/nix#12876). */
+static bool is_without_connect_timeout(const char *version)
+{
+	return version && version_in_range(version, "<2.29") == 1;
+}
+
+/* The daemon fetches, and takes the setting from its client; without one the client itself does. */
 static bool needs_connect_timeout(const struct run *run)
 {
-	const char *version = facts_string(&run->facts, FACT_NIX_VERSION);
 	const char *flavour = facts_string(&run->facts, FACT_NIX_FLAVOUR);
 
-	return version && flavour && strcmp(flavour, "lix") != 0 &&
-	       version_in_range(version, "<2.29") == 1;
+	return flavour && strcmp(flavour, "lix") != 0 &&
+	       (is_without_connect_timeout(facts_string(&run->facts, FACT_NIX_VERSION)) ||
+		is_without_connect_timeout(facts_string(&run->facts, FACT_NIX_DAEMON_VERSION)));
 }
 
 static void compose_scalars(const struct nix_conf *own, const struct run *run, struct strbuf *lines)
 {
-	if (!is_set_by_job(own, run, "fallback"))
+	if (!is_set(own, run, "fallback"))
 		strbuf_puts(lines, "fallback = true\n");
-	if (needs_connect_timeout(run) && !is_set_by_job(own, run, "connect-timeout"))
+	if (needs_connect_timeout(run) && !is_set(own, run, "connect-timeout"))
 		strbuf_puts(lines, "connect-timeout = 15\n");
 }
 

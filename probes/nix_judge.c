@@ -215,7 +215,7 @@ static void tell_daemon(const struct nix_evidence *evidence, struct channel *cha
 
 	if (!nix_daemon_works(evidence))
 		return;
-	channel_string(channel, "nix.daemon.version", daemon->version);
+	channel_string(channel, FACT_NIX_DAEMON_VERSION, daemon->version);
 	channel_string(channel, "nix.daemon.protocol", protocol);
 	if (*daemon->features)
 		channel_list(channel, "nix.daemon.features", daemon->features);

@@ -187,7 +187,7 @@ static void tell_features(const struct nix_evidence *evidence, struct channel *c
 			nix_conf_value(&evidence->conf, "system-features", last, NULL) != NULL);
 }
 
-static void tell_user_settings(const struct nix_evidence *evidence, struct channel *channel)
+static void tell_file_settings(const struct nix_evidence *evidence, struct channel *channel)
 {
 	CLEANUP_WORDS struct words names = {0};
 	CLEANUP_FREE char *joined = NULL;
@@ -196,12 +196,12 @@ static void tell_user_settings(const struct nix_evidence *evidence, struct chann
 		const struct nix_conf_setting *setting = &evidence->conf.settings[i];
 		const char *name = nix_conf_canonical_name(setting->name);
 
-		if (setting->layer == NIX_CONF_USER && !words_contain(&names, name))
+		if (setting->layer != NIX_CONF_ENVIRONMENT && !words_contain(&names, name))
 			words_add(&names, name);
 	}
 	joined = words_join(&names, '\n');
 	if (names.count > 0)
-		channel_list(channel, FACT_NIX_USER_SETTINGS, joined);
+		channel_list(channel, FACT_NIX_FILE_SETTINGS, joined);
 }
 
 static void tell_conf(const struct nix_evidence *evidence, struct channel *channel)
@@ -222,7 +222,7 @@ static void tell_conf(const struct nix_evidence *evidence, struct channel *chann
 		tell_list(evidence, channel, lists[i].fact, lists[i].setting, lists[i].last);
 	channel_string(channel, FACT_NIX_NETRC, evidence->netrc);
 	tell_features(evidence, channel);
-	tell_user_settings(evidence, channel);
+	tell_file_settings(evidence, channel);
 }
 
 void nix_judge_conf(const struct nix_evidence *evidence, struct channel *channel)
