@@ -22,14 +22,14 @@
 struct membership {
 	const struct context *context;
 	struct words *groups;
+	bool has_primary;
 };
 
-static bool has_group(const struct context *context, const char *number)
+static bool is_primary(const struct context *context, const char *number)
 {
 	unsigned long gid;
 
-	return text_to_number(number, 0, ACCOUNTS_MAX_ID, &gid) &&
-	       context_has_group(context, (gid_t)gid);
+	return text_to_number(number, 0, ACCOUNTS_MAX_ID, &gid) && context->gid == (gid_t)gid;
 }
 
 static bool is_member(const char *members, const char *user)
@@ -40,15 +40,30 @@ static bool is_member(const char *members, const char *user)
 	return words_contain(&names, user);
 }
 
+/* As a daemon tells them: the group of the peer's credentials, and those that list the user's name.
+ * The other groups of the process (a pod's supplementalGroups) it does not see. */
 static bool add_own_group(void *data, const struct words *fields)
 {
 	struct membership *membership = data;
+	bool is_own = is_primary(membership->context, accounts_field(fields, ACCOUNTS_FIELD_ID));
 
-	if (has_group(membership->context, accounts_field(fields, ACCOUNTS_FIELD_ID)) ||
-	    is_member(accounts_field(fields, ACCOUNTS_FIELD_MEMBERS),
-		      membership->context->user_name))
+	membership->has_primary |= is_own;
+	if (is_own || is_member(accounts_field(fields, ACCOUNTS_FIELD_MEMBERS),
+				membership->context->user_name))
 		words_add(membership->groups, accounts_field(fields, ACCOUNTS_FIELD_NAME));
 	return true;
+}
+
+/* A group without a name goes by its number. */
+static void collect_groups(struct nix_evidence *evidence, const struct context *context,
+			   const char *group_file)
+{
+	struct membership membership = {context, &evidence->groups, false};
+	CLEANUP_FREE char *number = mem_format("%u", (unsigned int)context->gid);
+
+	accounts_each(group_file, add_own_group, &membership);
+	if (!membership.has_primary)
+		words_add(&evidence->groups, number);
 }
 
 /* ---- the users that build */
@@ -98,12 +113,11 @@ static bool needs_builders(const struct nix_evidence *evidence)
 void nix_collect_users(struct nix_evidence *evidence, const struct context *context)
 {
 	CLEANUP_STRBUF struct strbuf group = STRBUF_INIT(MAX_FILE_BYTES);
-	struct membership membership = {context, &evidence->groups};
 	const char *name = nix_conf_value(&evidence->conf, "build-users-group", NIX_CONF_SYSTEM,
 					  ACCOUNTS_BUILD_GROUP);
 
 	evidence->are_groups_known = root_read(&context->root, "/etc/group", &group) == 0;
-	accounts_each(group.data, add_own_group, &membership);
+	collect_groups(evidence, context, group.data);
 	if (!needs_builders(evidence)) {
 		evidence->builders = NIX_BUILDERS_NOT_NEEDED;
 	} else if (!*name) {
