@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "lab"))
 
 import go_programs  # noqa: E402  pylint: disable=wrong-import-position,import-error
+import nix_images  # noqa: E402  pylint: disable=wrong-import-position,import-error
 from lab import Lab, missing  # noqa: E402  pylint: disable=wrong-import-position,import-error
 from places import SPINUP, LabError  # noqa: E402  pylint: disable=wrong-import-position,import-error
 
@@ -57,3 +58,14 @@ def engine():
         return go_programs.make("act")
     except LabError as failure:
         skip(str(failure))
+
+
+@pytest.fixture(scope="session")
+def nix_versions():
+    """The images with an older and a newer Nix, which need more of Debian than the others; their names."""
+    try:
+        for image in nix_images.SUITES:
+            nix_images.make(image)
+    except LabError as failure:
+        skip(str(failure))
+    return list(nix_images.SUITES)

@@ -28,13 +28,16 @@ def realise(pod, lab, environment, *, user, name="hello"):
 class Job:
     """One `spinup run` and the step after it, on one machine.
 
-    conf is the whole /etc/nix/nix.conf, or None for the image's own; the others are Lab.pod's."""
+    conf is the whole /etc/nix/nix.conf, or None for the image's own; prepare is a command that root runs first; the
+    others are Lab.pod's."""
 
-    def __init__(self, lab, *, user="trusted", conf=CONF, env=None, files=None, **place):
+    def __init__(self, lab, *, user="trusted", conf=CONF, env=None, files=None, prepare=None, **place):
         self.lab, self.user = lab, user
         files = {**({"/etc/nix/nix.conf": conf} if conf else {}), **(files or {})}
         self.pod = lab.pod(files=files, **{"image": "determinate", **place})
         try:
+            if prepare:
+                self.pod.exec(prepare, user="root").check()
             runner = RunnerFiles(user)
             self.before = {**runner.environment(self.pod.hostname), **(env or {})}
             self.result = self.pod.exec(["spinup", "run", "--json", "--skip", "bazel"], user=user, runner=runner,

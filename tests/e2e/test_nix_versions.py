@@ -48,17 +48,17 @@ def _second_guess(lab, image, row):
 
 
 @pytest.fixture(scope="module")
-def runs(lab, spinup):
+def runs(lab, spinup, nix_versions):
     """Each version before each user."""
-    assert spinup
+    assert spinup and nix_versions
     rows = {(image, user): (image, user) for image in VERSIONS for user in USERS}
     return side_by_side(lambda row: _run(lab, *row), rows)
 
 
 @pytest.fixture(scope="module")
-def guesses(lab, spinup):
+def guesses(lab, spinup, nix_versions):
     """Each version with each way to be trusted."""
-    assert spinup
+    assert spinup and nix_versions
     rows = {(image, name): (image, TRUST[name]) for image in VERSIONS for name in TRUST}
     return side_by_side(lambda row: _second_guess(lab, *row), rows)
 
@@ -102,9 +102,9 @@ def test_trust_is_what_the_daemon_makes_of_it(guesses, image, name):
     ("nix-new", "1.38,version=2.26.3", True), ("nix-new", "1.38,version=2.29.0", False),
     ("nix-new", "1.34,version=2.8.0", True), ("nix-old", "1.38,version=2.34.8", True),
 ])
-def test_the_older_side_decides_over_the_timeout(lab, spinup, image, daemon, expected):
+def test_the_older_side_decides_over_the_timeout(lab, spinup, nix_versions, image, daemon, expected):
     """An old daemon behind a new nix, and the other way: whichever fetches gets a limit."""
-    assert spinup
+    assert spinup and nix_versions
     with Job(lab, image=image, daemon=daemon) as job:
         assert "nix-version-differs" in job.report.ids()
         assert job.lines("connect-timeout") == (["15"] if expected else [])

@@ -3,15 +3,16 @@
 the first pod that asks for one (ten seconds), and kept under build/lab/images.
 
 nix-old is Debian 12's 2.8.0: protocol 1.34, which says nothing of trust. nix-new is what Debian testing has today, so
-that nothing may count on its number: 2.29 at least, from where Nix has a connect-timeout of its own."""
+that nothing may count on its number: 2.29 at least, from where Nix has a connect-timeout of its own. Testing may be
+without Nix for a while; then it is unstable's."""
 
 import shutil
 
 import images
 from archive import Archive
-from places import BUILD, HERE, build_lock, digest
+from places import BUILD, HERE, LabError, build_lock, digest
 
-SUITES = {"nix-old": "bookworm", "nix-new": "forky"}
+SUITES = {"nix-old": ["bookworm"], "nix-new": ["forky", "sid"]}  # image: releases, of which the first that has it counts
 RECIPE = [HERE / name for name in ("nix_images.py", "images.py", "archive.py", "closure.nix", "build_store.sh")]
 
 
@@ -21,10 +22,20 @@ def _merge_usr(root):
         shutil.copytree(root / "lib", root / "usr/lib", symlinks=True, dirs_exist_ok=True)
 
 
-def _build(fresh, suite):
+def _fetch(suites):
+    failures = []
+    for suite in suites:
+        try:
+            return Archive(suite).fetch(images.BASE_PACKAGES + images.DISTRO_PACKAGES)
+        except LabError as failure:
+            failures.append(f"{suite}: {failure}")
+    raise LabError(f"no Nix of Debian {' or '.join(suites)}: {'; '.join(failures)}")
+
+
+def _build(fresh, suites):
     """Builds the closure in a root of that release, which goes away again."""
     root, built = fresh / "root", fresh / "built"
-    images.make_bare(root, Archive(suite).fetch(images.BASE_PACKAGES + images.DISTRO_PACKAGES))
+    images.make_bare(root, _fetch(suites))
     _merge_usr(root)
     images.make_distro(root)
     images.build_store([root], built, "nix:nix-VERSION")
@@ -39,7 +50,7 @@ def make(image, log=lambda text: None):
     """Makes it where it is missing; returns the folder with its layer `nix`, `names` and `registration`."""
     bare = images.make(log=log)
     with build_lock():
-        final = BUILD / "images" / f"{image}-{digest(SUITES[image], bare.name, *RECIPE)}"
+        final = BUILD / "images" / f"{image}-{digest(*SUITES[image], bare.name, *RECIPE)}"
         if not final.exists():
             log(f"making the image {image} in {final}")
             for old in final.parent.glob(f"{image}-*"):
