@@ -197,6 +197,7 @@ void context_release(struct context *context)
 	free(context->user_name);
 	free(context->groups);
 	free(context->home);
+	free(context->nix_home);
 	free(context->host_name);
 	free(context->workspace);
 	free(context->temp);

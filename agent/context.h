@@ -34,6 +34,7 @@ struct context {
 	gid_t *groups;
 	size_t group_count;
 	char *home; /* HOME, else passwd's, else NULL */
+	char *nix_home; /* where Nix is at home: HOME unless another user owns it, else passwd's, else NULL */
 	char *host_name;
 	char *workspace;      /* GITHUB_WORKSPACE, else CI_PROJECT_DIR, else NULL */
 	char *temp;           /* RUNNER_TEMP (not of an entrypoint), else TMPDIR, else "/tmp" */

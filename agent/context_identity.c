@@ -3,6 +3,7 @@
  * binary has no NSS, and with --root the fake machine's file counts. */
 #include "agent/context_identity.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -69,6 +70,18 @@ bool passwd_find(const char *text, uid_t uid, char **ret_name, char **ret_home)
 	return false;
 }
 
+/* Nix's getHome since 2.10: in a job container root's HOME is often the runner's folder. */
+static bool is_home_of_nix(const struct context *context, const char *home)
+{
+	struct stat status;
+
+	if (home[0] != '/')
+		return true;
+	if (root_stat(&context->root, home, &status) < 0)
+		return errno == ENOENT;
+	return status.st_uid == context->uid;
+}
+
 static void read_user(struct context *context)
 {
 	CLEANUP_STRBUF struct strbuf text = STRBUF_INIT(PASSWD_MAX_BYTES);
@@ -78,6 +91,10 @@ static void read_user(struct context *context)
 	if (root_read(&context->root, "/etc/passwd", &text) < 0 ||
 	    !passwd_find(text.data, context->uid, &context->user_name, &passwd_home))
 		context->user_name = mem_format("%lu", (unsigned long)context->uid);
+	if (home && is_home_of_nix(context, home))
+		context->nix_home = mem_strdup(home);
+	else if (passwd_home)
+		context->nix_home = mem_strdup(passwd_home);
 	context->home = home ? mem_strdup(home) : TAKE(passwd_home);
 }
 

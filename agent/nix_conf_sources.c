@@ -46,8 +46,8 @@ static void default_user_files(const struct context *context, struct words *ret)
 		first = mem_format("%s/nix.conf", own);
 	else if (config)
 		first = mem_format("%s/nix/nix.conf", config);
-	else if (context->home)
-		first = mem_format("%s/.config/nix/nix.conf", context->home);
+	else if (context->nix_home)
+		first = mem_format("%s/.config/nix/nix.conf", context->nix_home);
 	if (first)
 		words_add(ret, first);
 	words_split(&directories, shared ? shared : "/etc/xdg", ":");

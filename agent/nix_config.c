@@ -204,7 +204,7 @@ static void compose_variables(struct environment *environment, const struct job 
 {
 	const char *bundle = facts_string(&run->facts, FACT_NIX_CA_BUNDLE);
 	const char *remote = context_env(&job->context, "NIX_REMOTE");
-	const char *home = job->context.home;
+	const char *home = job->context.nix_home;
 	bool is_ours = remote && strcmp(remote, "daemon") == 0 && job->context.uid == 0;
 	CLEANUP_FREE char *profiles = NULL;
 
@@ -240,9 +240,10 @@ static void compose_path(struct environment *environment, const struct job *job,
 	if (!facts_string(&run->facts, FACT_NIX_STORE_PATH))
 		return;
 	add_directory(environment, job, profile);
-	if (!job->context.home)
+	if (!job->context.nix_home)
 		return;
-	own = mem_format("%s/.nix-profile/bin", job->context.home); /* of `nix profile install` */
+	own = mem_format("%s/.nix-profile/bin",
+			 job->context.nix_home); /* of `nix profile install` */
 	add_directory(environment, job, own);
 }
 

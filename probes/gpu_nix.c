@@ -48,7 +48,7 @@ static void try_directory(struct gpu_nix *nix, const struct root *root, const ch
 static void find_library(struct gpu_nix *nix, const struct context *context)
 {
 	const char *asked = context_env(context, "LD_LIBRARY_PATH");
-	const char *home = context->home ? context->home : "";
+	const char *home = context->nix_home ? context->nix_home : "";
 	CLEANUP_FREE char *own = mem_format("%s/.nix-profile/lib", home);
 	CLEANUP_FREE char *newer = mem_format("%s/.local/state/nix/profile/lib", home);
 	const char *const profiles[] = {

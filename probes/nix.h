@@ -74,6 +74,8 @@ struct nix_evidence {
 
 	/* the user and its builders */
 	const char *user;
+	const char *home;    /* HOME, else passwd's, or NULL */
+	bool is_at_home;     /* Nix of today finds a home directory */
 	struct words groups; /* names of the user's groups */
 	bool are_groups_known;
 	enum nix_builders builders;

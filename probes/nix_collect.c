@@ -104,7 +104,7 @@ static bool is_in_directories(const char *program, const struct words *directori
 
 static void find_program(struct nix_evidence *evidence, const struct context *context)
 {
-	const char *home = context->home ? context->home : "";
+	const char *home = context->nix_home ? context->nix_home : "";
 	CLEANUP_FREE char *own_profile = mem_format("%s/.nix-profile", home);
 	CLEANUP_FREE char *own = mem_format("%s/bin", own_profile);
 	const struct {
@@ -303,6 +303,8 @@ void nix_collect(struct nix_evidence *ret, const struct job *job, struct channel
 	*ret = (struct nix_evidence){
 		.is_root = context->uid == 0,
 		.user = context->user_name,
+		.home = context->home,
+		.is_at_home = context->nix_home != NULL,
 		.path_validity = -2,
 		.wanted_key = job->endpoints.attic.public_key,
 	};

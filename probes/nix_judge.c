@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/cleanup.h"
+#include "agent/expect.h"
 #include "agent/fact_names.h"
 #include "agent/finding.h"
 #include "agent/install_state.h"
@@ -134,6 +135,22 @@ static const char *judge_owners(const struct nix_evidence *evidence, const char 
 			"can change what nix is",
 			evidence->foreign, (unsigned int)evidence->foreign_owner,
 			(unsigned int)evidence->foreign_mode);
+	return STATE_BROKEN;
+}
+
+/* Every command of a Nix without a home directory ends before it has begun. Until 2.10 any HOME would do. */
+static const char *judge_home(const struct nix_evidence *evidence, const char *state,
+			      struct channel *channel)
+{
+	const char *version = version_of(evidence);
+
+	if (evidence->is_at_home ||
+	    (evidence->home && version && version_in_range(version, "<2.10") == 1))
+		return state;
+	channel_finding(channel, FINDING_NIX_HOME_MISSING, evidence->user, NULL,
+			"HOME is %s%s, and /etc/passwd has no home directory of user %s",
+			evidence->home ? evidence->home : "not set",
+			evidence->home ? ", which is not this user's" : "", evidence->user);
 	return STATE_BROKEN;
 }
 
@@ -296,6 +313,7 @@ void nix_judge(const struct nix_evidence *evidence, struct channel *channel)
 		return;
 	}
 	state = judge_owners(evidence, judge_store(evidence, channel), channel);
+	state = judge_home(evidence, state, channel);
 	judge_builders(evidence, channel);
 	nix_judge_conf(evidence, channel);
 	judge_surroundings(evidence, channel);

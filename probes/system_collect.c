@@ -241,8 +241,8 @@ static char *find_dangling(const struct context *context)
 		"/usr/local/bin/nix",
 		"/usr/bin/nix",
 	};
-	CLEANUP_FREE char *own = context->home && context->home[0] == '/'
-					 ? mem_format("%s/.nix-profile", context->home)
+	CLEANUP_FREE char *own = context->nix_home && context->nix_home[0] == '/'
+					 ? mem_format("%s/.nix-profile", context->nix_home)
 					 : NULL;
 
 	if (own && leads_to_nothing(&context->root, own))

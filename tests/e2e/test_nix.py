@@ -42,6 +42,9 @@ DETERMINATE = f"/nix/store/{'0' * 32}-determinate-nix-3.22.2"
 DETERMINATE_3_22 = {f"{DETERMINATE}/bin/nix": File("#!/bin/sh\n", 0o755),
                     "/nix/var/nix/profiles/default": Link(DETERMINATE)}
 
+STRANGER = {"user": "1001:1001", "runner": RunnerFiles("runner"),
+            "files": {"/etc/passwd": "".join(f"nixbld{i}:x:{30000 + i}:30000::/:/bin/sh\n" for i in range(1, 5))}}
+
 # A state of the machine: (words, place, {bad finding: severity}, words of the first one's detail)
 STATES = {
     "bare image": ({"image": "bare", "daemon": "none"}, {"nix-absent": "error"}, "no nix program, and no /nix"),
@@ -100,6 +103,11 @@ STATES = {
                            "/run/nowhere: connect: No such file or directory"),
     "a CA file that is gone": ({"env": {"NIX_SSL_CERT_FILE": "/gone.crt"}}, {"nix-ca-missing": "warning"},
                                "NIX_SSL_CERT_FILE names /gone.crt, which cannot be read"),
+    "a user whom nobody knows, with another's HOME": (
+        {**STRANGER, "env": {"HOME": "/"}}, {"nix-home-missing": "error"},
+        "HOME is /, which is not this user's, and /etc/passwd has no home directory of user 1001"),
+    "a user whom nobody knows, without HOME": (
+        {**STRANGER, "env": {"HOME": None}}, {"nix-home-missing": "error"}, "HOME is not set, and"),
     "member of the build group": (
         {"daemon": "real", "user": "1001:30000", "runner": RunnerFiles("runner"), "env": {"HOME": "/home/runner"}},
         {"nix-daemon-refuses": "error"}, "is a member of nixbld"),

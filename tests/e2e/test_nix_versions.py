@@ -2,11 +2,13 @@
 """Real versions of Nix, old and new: what their daemons say of themselves and of the user, what follows from that for
 the next steps, and whether a daemon then does as was said."""
 
+import json
 import re
 
 import pytest
-from nix_job import CACHE, CONF, PROFILE, Job, assert_fetched, realise
+from nix_job import CACHE, CONF, PROFILE, SHOW, Job, assert_fetched, realise
 from report import side_by_side, taken
+from visit import Folder
 
 # image: (protocol, beginning of the version, whether the daemon says whom it trusts)
 VERSIONS = {"nix-old": ("1.34", "2.8.", False), "nix": ("1.38", "2.26.", True), "nix-new": ("1.38", "2.", True)}
@@ -26,6 +28,12 @@ TRUST = {
     "by the number of a group without a name": ("root @4242", "1001:4242", "", True),
     "by nobody": ("", "1001:1001", "", False),
 }
+# who asks, HOME, whether a Nix of today finds a home
+HOMES = {"his own": ("runner", "/home/runner", True), "not there yet": ("4242:4242", "/tmp/new", True),
+         "not set": ("runner", None, True), "root, in a job container": ("root", "/github/home", True),
+         "nobody's": ("4242:4242", "/", False), "none at all": ("4242:4242", None, False)}
+# A setting that only one of the places has
+PLACES = {"/home/runner": "cores = 77", "/github/home": "log-lines = 77", "/root": "http-connections = 77"}
 
 
 def _run(lab, image, user):
@@ -96,6 +104,33 @@ def test_trust_is_what_the_daemon_makes_of_it(guesses, image, name):
         assert_fetched(step)
     else:
         assert step.rc != 0 and "ignoring untrusted substituter" in step.stderr, step.stderr
+
+
+@pytest.mark.parametrize("name", HOMES)
+@pytest.mark.parametrize("image", VERSIONS)
+def test_home_is_where_the_real_nix_finds_it(lab, spinup, nix_versions, image, name):
+    """Where the user's settings and profile are. Before 2.10 it was HOME, whoever owned it; spinup goes by the newer."""
+    assert spinup and nix_versions
+    user, home, is_found = HOMES[name]
+    files = {f"{place}/.config/nix/nix.conf": f"{line}\n" for place, line in PLACES.items()}
+    with lab.pod(image=image, files={**files, "/github/home": Folder(owner="runner")}) as pod:
+        found = json.loads(pod.exec(["spinup", "probe", "nix", "--json"], user=user, env={"HOME": home}).stdout)
+        shown = pod.exec([f"{PROFILE}/nix", *SHOW.get(image, SHOW[""]), "--json"], user=user, env={"HOME": home})
+    is_old = image == "nix-old" and home
+    assert (shown.rc == 0) == (is_found or bool(is_old)), shown.stderr
+    assert ("nix-home-missing" in [row["id"] for row in found["findings"]]) == (shown.rc != 0)
+    if shown.rc == 0 and not (is_old and user == "root"):
+        real = {key for key, row in json.loads(shown.stdout).items() if row["value"] == 77}
+        assert real == {line.split()[0] for line in PLACES.values()} & {*found["facts"]["nix"]["conf"]["file_settings"]}
+        assert bool(real) == (user in ("runner", "root"))
+
+
+def test_root_in_a_job_container_gets_his_own_profile(lab, spinup):
+    """HOME is the runner's folder there, and `nix profile install` goes to root's."""
+    assert spinup
+    with Job(lab, user="root", env={"HOME": "/github/home"}, files={"/github/home": Folder(owner="runner")}) as job:
+        assert job.values["NIX_PROFILES"] == "/nix/var/nix/profiles/default /root/.nix-profile"
+        assert job.result.files["GITHUB_PATH"].split() == ["/root/.nix-profile/bin", PROFILE]
 
 
 @pytest.mark.parametrize("image, daemon, expected", [

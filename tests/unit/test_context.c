@@ -390,6 +390,46 @@ static void passwd_is_read_strictly(void **state)
 	}
 }
 
+/* As Nix takes HOME: not where another user owns it. */
+static void nix_is_at_home_where_the_user_is(void **state)
+{
+	static const struct {
+		const char *home; /* HOME; NULL: not set */
+		bool is_in_passwd;
+		const char *expected; /* NULL: nowhere */
+	} rows[] = {
+		{"HOME=/own", true, "/own"},
+		{"HOME=/gone", true, "/gone"},
+		{"HOME=/own/x", false, "/own/x"},
+		{"HOME=/other", true, "/home/tester"},
+		{"HOME=/other", false, NULL},
+		{NULL, true, "/home/tester"},
+		{NULL, false, NULL},
+		{"HOME=somewhere", false, "somewhere"},
+	};
+	CLEANUP_FREE char *line = mem_format("tester:x:%u:0::/home/tester:/bin/sh\n", geteuid());
+
+	(void)state;
+	if (geteuid() != 0)
+		skip(); /* only root can give a folder away */
+	machine_directory(&machine, "/own");
+	machine_directory(&machine, "/other");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *variables[MAX_VARIABLES] = {rows[i].home};
+		CLEANUP_FREE char *other = mem_format("%s/other", machine.directory);
+		struct context context;
+
+		assert_int_equal(chown(other, 1001, 1001), 0);
+		machine_file(&machine, "/etc/passwd", rows[i].is_in_passwd ? line : "");
+		context = read_well(variables);
+		if (rows[i].expected)
+			assert_string_equal(context.nix_home, rows[i].expected);
+		else
+			assert_null(context.nix_home);
+		context_release(&context);
+	}
+}
+
 static void an_unknown_user_is_a_number(void **state)
 {
 	const char *variables[MAX_VARIABLES] = {0};
@@ -626,6 +666,7 @@ int main(void)
 		ON_MACHINE(places_are_absolute),
 		ON_MACHINE(scale_sets_come_from_the_downward_api),
 		cmocka_unit_test(passwd_is_read_strictly),
+		ON_MACHINE(nix_is_at_home_where_the_user_is),
 		ON_MACHINE(an_unknown_user_is_a_number),
 		ON_MACHINE(sudo_must_be_able_to_work),
 		ON_MACHINE(groups_are_this_processs),

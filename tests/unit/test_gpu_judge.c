@@ -357,7 +357,7 @@ static void stage_make(struct stage *stage, const char *root, const char *variab
 	stage->job.options = &stage->options;
 	stage->job.required = LANE_GPU | LANE_NIX;
 	stage->job.context.environment = stage->variables;
-	stage->job.context.home = home;
+	stage->job.context.nix_home = home;
 	stage->job.context.uid = stage->job.context.gid = 1001;
 	assert_int_equal(root_open_directory(&stage->job.context.root, root, NULL), 0);
 	while (*variables) {

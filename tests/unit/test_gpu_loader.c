@@ -40,7 +40,7 @@ static void stage_make(struct stage *stage)
 {
 	static char home[] = "/home/runner";
 
-	*stage = (struct stage){.context.home = home};
+	*stage = (struct stage){.context.nix_home = home};
 	stage->context.environment = stage->variables;
 	machine_make(&stage->machine);
 	assert_int_equal(root_open_directory(&stage->context.root, stage->machine.directory, NULL),

@@ -84,6 +84,8 @@ static struct nix_evidence healthy(void)
 			   .step = "trust"},
 		.path_validity = 1,
 		.user = "runner",
+		.home = "/home/runner",
+		.is_at_home = true,
 		.are_groups_known = true,
 		.builders = NIX_BUILDERS_READY,
 		.builder_count = 32,
@@ -323,6 +325,23 @@ static void is_anothers_without_daemon(struct nix_evidence *evidence)
 	evidence->path_validity = -2;
 }
 
+static void has_anothers_home(struct nix_evidence *evidence)
+{
+	evidence->is_at_home = false;
+}
+
+static void has_anothers_home_and_old_nix(struct nix_evidence *evidence)
+{
+	has_anothers_home(evidence);
+	(void)snprintf(evidence->daemon.version, sizeof(evidence->daemon.version), "2.9.2");
+}
+
+static void has_no_home_and_old_nix(struct nix_evidence *evidence)
+{
+	has_anothers_home_and_old_nix(evidence);
+	evidence->home = NULL;
+}
+
 static const struct {
 	void (*change)(struct nix_evidence *evidence);
 	const char *conf;     /* nix.conf */
@@ -346,6 +365,9 @@ static const struct {
 	{is_anothers, "", "nix-tree-foreign ", "broken", "trusted"},
 	{is_anothers_without_daemon, "", "nix-daemon-no-socket nix-tree-foreign ", "broken",
 	 "unknown"},
+	{has_anothers_home, "", "nix-home-missing ", "broken", "trusted"},
+	{has_anothers_home_and_old_nix, "", "nix-ready ", "daemon", "trusted"},
+	{has_no_home_and_old_nix, "", "nix-home-missing ", "broken", "trusted"},
 	{is_not_registered, "", "nix-path-not-valid ", "daemon", "trusted"},
 	{answers_not_about_path, "", "nix-path-unproven ", "broken", "unknown"},
 	{has_other_version, "", "nix-version-differs nix-ready ", "daemon", "trusted"},
@@ -478,7 +500,7 @@ static void stage_make(struct stage *stage, const char *root)
 	*stage = (struct stage){.groups = {1001}};
 	stage->job.options = &stage->options;
 	stage->job.context.environment = stage->variables;
-	stage->job.context.home = home;
+	stage->job.context.home = stage->job.context.nix_home = home;
 	stage->job.context.user_name = user;
 	stage->job.context.uid = stage->job.context.gid = 1001;
 	stage->job.context.groups = stage->groups;

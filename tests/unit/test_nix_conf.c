@@ -227,7 +227,7 @@ static void read_sources(struct nix_conf *conf, const struct file *files,
 	const struct nix_conf_reader reader = {.read = read_file, .data = files};
 	struct context context = {.environment = (char **)(uintptr_t)variables};
 
-	context.home = (char *)(uintptr_t)context_env(&context, "HOME");
+	context.nix_home = (char *)(uintptr_t)context_env(&context, "HOME");
 	nix_conf_read(conf, &reader, &context);
 }
 
@@ -374,7 +374,7 @@ static void check_fixture(const char *name)
 	CLEANUP_STRBUF struct strbuf out = STRBUF_INIT(65536);
 	char home[] = "HOME=/home/runner";
 	char *variables[] = {home, NULL};
-	struct context context = {.environment = variables, .home = home + 5};
+	struct context context = {.environment = variables, .nix_home = home + 5};
 
 	fixture_read("nix-conf", name, "expected", &expected);
 	nix_conf_read(&conf, &reader, &context);

@@ -359,7 +359,7 @@ static void scene_make(struct scene *scene, const char *const *facts, const char
 		scene->variables[i] = mem_strdup(variables[i]);
 	scene->job.options = &scene->options;
 	scene->job.context.environment = scene->variables;
-	scene->job.context.home = home;
+	scene->job.context.nix_home = home;
 	scene->job.context.temp = temp;
 	scene->job.endpoints.attic.url = server;
 	scene->job.endpoints.attic.cache = cache;

@@ -263,7 +263,7 @@ static void check_fixture(const char *name)
 	struct job job = {
 		.context = {.temp = (char[]){"/runner/_temp"},
 			    .workspace = (char[]){"/runner/work"},
-			    .home = (char[]){"/home/runner"},
+			    .nix_home = (char[]){"/home/runner"},
 			    .environment = environment},
 		.expect = {.disks = disks, .disk_count = COUNT(disks)},
 	};
