@@ -27,7 +27,7 @@ static bool is_wanted(const struct job *job, const struct run *run)
 {
 	return facts_boolean(&run->facts, FACT_ATTIC_USABLE) == 1 && job->context.attic_token &&
 	       facts_boolean(&run->facts, FACT_ATTIC_NEEDS_TOKEN) != 0 &&
-	       !job->endpoints.attic.is_public_read && nix_caches_is_heeded(run);
+	       !job->endpoints.attic.is_public_read;
 }
 
 /* The effective file's entries; none where there is no file. */
@@ -89,6 +89,18 @@ static void warn_if_ignored(const struct run *run, struct findings *findings)
 			      "the daemon is of Nix %s", version);
 }
 
+/* The daemon reads its own file alone. */
+static void note_untrusted(const struct run *run, struct findings *findings)
+{
+	const char *trust = facts_string(&run->facts, FACT_NIX_TRUST);
+
+	if (facts_boolean(&run->facts, FACT_ATTIC_NEEDS_TOKEN) == 1)
+		findings_note(findings, FINDING_NIX_NETRC_IGNORED, "netrc-file", "%s",
+			      trust && strcmp(trust, "untrusted") == 0
+				      ? "the daemon does not trust this user"
+				      : "it is not known whether the daemon trusts this user");
+}
+
 void nix_netrc_compose(struct environment *environment, const struct job *job,
 		       const struct run *run, struct strbuf *lines, struct findings *findings)
 {
@@ -98,6 +110,10 @@ void nix_netrc_compose(struct environment *environment, const struct job *job,
 
 	if (!is_wanted(job, run))
 		return;
+	if (!nix_caches_is_heeded(run)) {
+		note_untrusted(run, findings);
+		return;
+	}
 	path = environment_file_path(job, FILE_NAME);
 	if (!path)
 		return; /* the user's own netrc would be lost for a file that nobody writes */
