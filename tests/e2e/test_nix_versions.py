@@ -109,7 +109,7 @@ def test_trust_is_what_the_daemon_makes_of_it(guesses, image, name):
 @pytest.mark.parametrize("name", HOMES)
 @pytest.mark.parametrize("image", VERSIONS)
 def test_home_is_where_the_real_nix_finds_it(lab, spinup, nix_versions, image, name):
-    """Where the user's settings and profile are. Before 2.10 HOME counted, whoever owned it; spinup goes by the newer."""
+    """Where the user's settings and profile are. Before 2.10 HOME counted, whoever owned it; spinup goes by the new."""
     assert spinup and nix_versions
     user, home, is_found = HOMES[name]
     files = {f"{place}/.config/nix/nix.conf": f"{line}\n" for place, line in PLACES.items()}
