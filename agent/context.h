@@ -33,8 +33,8 @@ struct context {
 	char *user_name; /* from passwd, else the uid in decimal, as nix-daemon does */
 	gid_t *groups;
 	size_t group_count;
-	char *home; /* HOME, else passwd's, else NULL */
-	char *nix_home; /* where Nix is at home: HOME unless another user owns it, else passwd's, else NULL */
+	char *home;     /* HOME, else passwd's, else NULL */
+	char *nix_home; /* as Nix takes it: HOME unless it is another user's, else passwd's */
 	char *host_name;
 	char *workspace;      /* GITHUB_WORKSPACE, else CI_PROJECT_DIR, else NULL */
 	char *temp;           /* RUNNER_TEMP (not of an entrypoint), else TMPDIR, else "/tmp" */

@@ -68,7 +68,7 @@ static void add_setting(const struct source *source, const struct words *words)
 
 static void parse_text(struct source *source, const char *text);
 
-/* NAME as seen from the including file. NULL: a relative one of NIX_CONFIG, which is in no directory. */
+/* NAME as seen from the including file. NULL: relative, and NIX_CONFIG is in no directory. */
 static char *included_path(const struct source *source, const char *name)
 {
 	const char *slash = strrchr(source->file, '/');

@@ -26,8 +26,8 @@ static const struct {
 	{"build-keep-log", "keep-build-log"},
 };
 
-/* What every Nix since 2.8 knows: a setting that it does not know it passes over with a warning, whatever
- * its value is. */
+/* What every Nix since 2.8 knows: one that does not know a setting passes over it with a warning,
+ * whatever its value is. */
 static const char *const switches[] = {
 	"accept-flake-config",
 	"allow-dirty",

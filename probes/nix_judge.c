@@ -138,7 +138,7 @@ static const char *judge_owners(const struct nix_evidence *evidence, const char 
 	return STATE_BROKEN;
 }
 
-/* Every command of a Nix without a home directory ends before it has begun. Until 2.10 any HOME would do. */
+/* Every command of a Nix without a home directory fails. Before 2.10 anybody's HOME would do. */
 static const char *judge_home(const struct nix_evidence *evidence, const char *state,
 			      struct channel *channel)
 {

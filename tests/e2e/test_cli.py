@@ -153,13 +153,13 @@ def test_without_a_home(healthy):
 
 
 def test_a_user_without_a_name(lab, spinup):
-    """An OpenShift-like pod: an arbitrary uid with no line in /etc/passwd, and no home."""
+    """An OpenShift-like pod: an arbitrary uid with no line in /etc/passwd, and a home that he has yet to make."""
     assert spinup
     with lab.pod(image="determinate", daemon="real") as pod:
         files = RunnerFiles("trusted")
         pod.place({**files.files(), TEMP: Folder(0o777),
                    **{path: File("", 0o666) for path in files.paths.values()}})
-        result = run(pod, "--json", user="4242:4242", env={**files.environment(), "HOME": None})
+        result = run(pod, "--json", user="4242:4242", env={**files.environment(), "HOME": "/tmp/home"})
         assert result.rc == 0, result.stderr
         finding = next(f for f in json.loads(result.stdout)["findings"] if f["id"] == "nix-user-untrusted")
         assert finding["subject"] == "4242"

@@ -187,11 +187,12 @@ def test_closed_standard_descriptors(lab, spinup, closed):
 # ---- who may be the user, and what may be missing
 
 @pytest.mark.parametrize("place", [
-    {"user": "4242:4242", "env": {"HOME": None, "USER": None}},
-    {"user": "4242:4242", "env": {"HOME": None, "PATH": None}},
+    {"user": "4242:4242", "env": {"HOME": "/tmp/home", "USER": None}},
+    {"user": "4242:4242", "env": {"HOME": "/tmp/home", "PATH": None}},
+    {"env": {"HOME": None}},
     {"no_new_privs": True},
     {"user": "root"},
-], ids=["no passwd entry, no HOME", "no PATH", "no_new_privs", "root"])
+], ids=["no passwd entry", "no PATH", "no HOME", "no_new_privs", "root"])
 def test_users(lab, spinup, place):
     """Who runs a pod's entrypoint."""
     place = dict(place)
@@ -199,6 +200,16 @@ def test_users(lab, spinup, place):
                         env=place.pop("env", {}), **place)
     assert result.rc == 0 and variables(result.stdout)["SPINUP_REPORT_PATH"] == REPORT, result.stderr
     assert variables(result.stdout)["PATH"].startswith("/nix/var/nix/profiles/default/bin:")
+
+
+@pytest.mark.parametrize("path", [None, "/usr/local/bin:/usr/bin"])
+def test_a_user_without_a_home(lab, spinup, path):
+    """No nix command works for him, which is said; what he was to run is run all the same."""
+    result = entrypoint(lab, "--", "/usr/bin/env", image="determinate", daemon="determinate", user="4242:4242",
+                        env={"HOME": None, "PATH": path})
+    assert result.rc == 0 and "nix-home-missing" in result.stderr, result.stderr
+    assert variables(result.stdout)["SPINUP_REPORT_PATH"] == REPORT
+    assert variables(result.stdout).get("PATH") == path and "NIX_CONFIG" not in variables(result.stdout)
 
 
 @pytest.mark.parametrize("tmp", ["/tmp:1777:0:0:size=4k,nr_inodes=2", "/tmp:0555:0:0"], ids=["full", "not writable"])
