@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Zlib
-// What stepper reads from and does to a process that is stopped before a system call.
+// What stepper and clock read from and do to a process that is stopped.
 #pragma once
 
 #include <errno.h>
@@ -15,6 +15,26 @@ static inline long peek(pid_t pid, uint64_t address)
 {
 	errno = 0;
 	return ptrace(PTRACE_PEEKDATA, pid, (void *)(uintptr_t)address, 0);
+}
+
+static inline void poke(pid_t pid, uint64_t address, long word)
+{
+	ptrace(PTRACE_POKEDATA, pid, (void *)(uintptr_t)address, (void *)word);
+}
+
+// Where its stack begins; 0 where it has gone meanwhile.
+static inline uint64_t stack_of(pid_t pid)
+{
+	struct user_regs_struct registers = {0};
+	struct iovec part = {&registers, sizeof(registers)};
+
+	if (ptrace(PTRACE_GETREGSET, pid, 1, &part)) // 1: NT_PRSTATUS
+		return 0;
+#if defined(__x86_64__)
+	return registers.rsp;
+#else
+	return registers.sp;
+#endif
 }
 
 // A path in a process's memory, in print without blanks; "-" where the call has none.
@@ -43,7 +63,7 @@ static inline void print_path(FILE *out, pid_t pid, uint64_t address)
 }
 
 // Takes the call's number away, so that the kernel runs none and returns what stands in the register. -1: errno.
-static inline int let_fail(pid_t pid, int error)
+static inline int let_return(pid_t pid, long result)
 {
 	struct user_regs_struct registers;
 	struct iovec part = {&registers, sizeof(registers)};
@@ -52,16 +72,21 @@ static inline int let_fail(pid_t pid, int error)
 		return -1;
 #if defined(__x86_64__)
 	registers.orig_rax = (unsigned long)-1;
-	registers.rax = (unsigned long)-error;
+	registers.rax = (unsigned long)result;
 #elif defined(__aarch64__)
 	int none = -1;
 	struct iovec number = {&none, sizeof(none)};
 
-	registers.regs[0] = (unsigned long)-error;
+	registers.regs[0] = (unsigned long)result;
 	if (ptrace(PTRACE_SETREGSET, pid, 0x404, &number)) // NT_ARM_SYSTEM_CALL
 		return -1;
 #else
 #error "no registers known for this machine"
 #endif
 	return (int)ptrace(PTRACE_SETREGSET, pid, 1, &part);
+}
+
+static inline int let_fail(pid_t pid, int error)
+{
+	return let_return(pid, -error);
 }
