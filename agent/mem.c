@@ -7,13 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/error.h"
+
 static void *or_die(void *pointer)
 {
-	static const char message[] = "spinup: out of memory\n";
+	static const char message[] = "spinup: out of memory; raise the limit of memory "
+				      "(ulimit -v, ulimit -d, or the container's)\n";
 
 	if (!pointer) {
 		(void)!write(STDERR_FILENO, message, sizeof(message) - 1);
-		_exit(3);
+		_exit(ERROR_AGENT);
 	}
 	return pointer;
 }
@@ -26,6 +29,11 @@ void *mem_alloc(size_t count, size_t size)
 void *mem_grow(void *old, size_t count, size_t size)
 {
 	return or_die(reallocarray(old, count ? count : 1, size ? size : 1));
+}
+
+void mem_expect(size_t size)
+{
+	free(mem_alloc(size, 1));
 }
 
 char *mem_strdup(const char *text)

@@ -11,6 +11,9 @@ void *mem_alloc(size_t count, size_t size);
 /* A grown copy of an array; the old pointer is gone afterwards. */
 void *mem_grow(void *old, size_t count, size_t size);
 
+/* The same end where SIZE bytes cannot be had: before a library that does not survive that. */
+void mem_expect(size_t size);
+
 /* Copies; the caller frees. mem_strdup(NULL) is NULL. */
 char *mem_strdup(const char *text);
 char *mem_strndup(const char *text, size_t length);

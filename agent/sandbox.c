@@ -25,7 +25,10 @@
 #include "agent/mem.h"
 
 #define MAX_INSTRUCTIONS 4096u /* the kernel's BPF_MAXINSNS */
-#define NOBODY 65534u          /* on every distribution, and the kernel's own for who is unknown */
+#define API_WITH_KILL_PROCESS 3u
+#define FILTER_MAX_MEMORY                                                                          \
+	(1u << 20)    /* several times what libseccomp takes; it follows NULL without */
+#define NOBODY 65534u /* on every distribution, and the kernel's own for who is unknown */
 
 #define FILES (1u << SANDBOX_FILES)
 #define NETWORK (1u << SANDBOX_NETWORK)
@@ -233,18 +236,35 @@ static bool fill(scmp_filter_ctx filter, unsigned int profile, bool is_openat2_a
 	return add_all(filter, ALLOW, reader_calls, COUNT(reader_calls));
 }
 
-/* libseccomp writes programs only to descriptors (before 2.6). */
-static void export(scmp_filter_ctx filter, struct sock_fprog *ret)
+/* libseccomp writes programs only to descriptors (before 2.6). Returns where it can be read, or -1. */
+static int write_out(scmp_filter_ctx filter)
 {
 	CLEANUP_CLOSE int file = memfd_create("filter", MFD_CLOEXEC);
-	CLEANUP_FREE struct sock_filter *code = NULL;
-	const size_t unit = sizeof(*code);
+	int ends[2], failed;
+
+	if (file >= 0 && seccomp_export_bpf(filter, file) == 0 && lseek(file, 0, SEEK_SET) == 0)
+		return TAKE_FD(file);
+	/* The kernel is old, or no file may grow (RLIMIT_FSIZE). What does not fit into a pipe is cut, and the
+	 * kernel takes no such program. */
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	failed = seccomp_export_bpf(filter, ends[1]);
+	close(ends[1]);
+	if (failed)
+		close(ends[0]);
+	return failed ? -1 : ends[0];
+}
+
+static void export(scmp_filter_ctx filter, struct sock_fprog *ret)
+{
+	CLEANUP_CLOSE int file = write_out(filter);
+	const size_t unit = sizeof(struct sock_filter);
+	CLEANUP_FREE struct sock_filter *code = mem_alloc(MAX_INSTRUCTIONS, unit);
 	ssize_t length;
 
-	if (file < 0 || seccomp_export_bpf(filter, file) < 0)
+	if (file < 0)
 		return;
-	code = mem_alloc(MAX_INSTRUCTIONS, unit);
-	length = pread(file, code, MAX_INSTRUCTIONS * unit, 0);
+	length = read(file, code, MAX_INSTRUCTIONS * unit);
 	if (length <= 0 || (size_t)length % unit != 0)
 		return;
 	ret->len = (unsigned short)((size_t)length / unit);
@@ -264,6 +284,10 @@ void sandbox_prepare(struct sandbox *sandbox, enum sandbox_profile profile)
 	uint32_t otherwise = (1u << profile) & STRANGERS ? ALLOW : SCMP_ACT_KILL_PROCESS;
 	scmp_filter_ctx filter;
 
+	mem_expect(FILTER_MAX_MEMORY);
+	/* It is not asked what seccomp(2) offers: where that is refused, prctl loads the same filter, and a
+	 * kernel that cannot kill a whole process kills its one thread. */
+	(void)seccomp_api_set(API_WITH_KILL_PROCESS);
 	if (sandbox->programs[profile].filter || !(filter = seccomp_init(otherwise)))
 		return;
 	if (seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) == 0 &&

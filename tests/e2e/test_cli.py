@@ -235,17 +235,6 @@ def test_a_file_system_that_may_not_be_written_to(healthy, call):
     assert_untouched(pod, files)
 
 
-@pytest.mark.parametrize("denied", ["seccomp=EPERM", "landlock_create_ruleset=EPERM", "prctl=EPERM"])
-def test_a_pod_that_forbids_sandboxes(healthy, denied):
-    """A lower level, never a failure."""
-    pod, files = healthy
-    result = pod.exec(["/opt/lab/deny", denied, "--", "spinup", "run", "--json"], user="trusted",
-                      env={**files.environment(), **CONTRACT})
-    assert result.rc == 0, result.stderr
-    report = json.loads(result.stdout)
-    assert report["outcome"] == "ready" and report["sandbox"] != "seccomp+landlock"
-
-
 def test_no_process_can_be_made(healthy):
     pod, files = healthy
     result = pod.exec(["/opt/lab/deny", "clone=EAGAIN", "clone3=EAGAIN", "fork=EAGAIN", "vfork=EAGAIN", "--", "spinup",
