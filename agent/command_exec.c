@@ -9,6 +9,7 @@
 #include "agent/emit.h"
 #include "agent/error.h"
 #include "agent/exec.h"
+#include "agent/inherited.h"
 #include "agent/mem.h"
 #include "agent/options.h"
 #include "agent/pipeline.h"
@@ -59,6 +60,7 @@ static int prove(const void *data, unsigned int *timeout_ms, struct strbuf *bloc
 	struct error error = {0};
 	int status;
 
+	inherited_mend();
 	wipe_credentials(attempt->environment);
 	status = pipeline_prepare(&pipeline, attempt->command, attempt->options,
 				  attempt->environment, &error);

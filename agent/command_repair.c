@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/cleanup.h"
@@ -81,7 +80,6 @@ int command_repair(const struct command *command, const struct options *options,
 	(void)environment;
 	(void)clearenv();
 	(void)setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-	(void)umask(022);
 	(void)!chdir("/");
 	if (geteuid() != 0 || isatty(STDOUT_FILENO))
 		return error_set(error, ERROR_USAGE,

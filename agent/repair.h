@@ -50,7 +50,7 @@ extern const struct repair repair_table[];
 /* The row of a finding's name, or NULL. */
 const struct repair *repair_find(const char *id);
 
-/* Tries the rows that IS_ASKED[index] names, in the table's order, and tells how each ended. */
+/* Tries the rows that IS_ASKED[index] names, in the table's order, and tells how each ended. Sets the umask. */
 void repair_rows(struct mending *mending, const bool *is_asked);
 
 /* Tries every repair whose finding RUN has, and has its probe prove it again; and once more for what

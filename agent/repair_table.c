@@ -3,6 +3,7 @@
 #include "agent/repair.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/error.h"
 #include "agent/lane.h"
@@ -109,6 +110,8 @@ static void try_row(struct mending *mending, const struct repair *row)
 
 void repair_rows(struct mending *mending, const bool *is_asked)
 {
+	/* What is made here is for every user of the machine, whatever the caller keeps from them. */
+	(void)umask(022);
 	strbuf_init(&mending->said, SAID_MAX_BYTES);
 	mending->is_cache_wanted =
 		is_asked[repair_find(finding_kind(FINDING_NIX_CACHE_NOT_ALLOWED)->id) -

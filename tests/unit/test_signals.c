@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Zlib */
-/* Signals are held, taken, and given back as they were. Each case is a process of its own. */
+/* Signals are held, taken, and given back as they were; what spoils a proof is mended. Each case is a process of its own. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/inherited.h"
 #include "agent/run.h"
 #include "agent/signals.h"
 #include "tests/unit/check.h"
@@ -133,17 +135,41 @@ static void give_everything_back(void)
 	_exit(is_ignored(SIGCHLD) && sigismember(&after, SIGCHLD) == 0 ? 0 : 2);
 }
 
+/* Everything that a caller can spoil, and the end of a process that only the alarm ends. */
+static void mend_what_was_left(void)
+{
+	sigset_t all;
+	mode_t mask;
+
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	(void)signal(SIGCHLD, SIG_IGN);
+	(void)signal(SIGALRM, SIG_IGN);
+	(void)umask(0727);
+	inherited_mend();
+	mask = umask(0);
+	if (mask != 027 || is_ignored(SIGCHLD))
+		_exit(1);
+	(void)raise(SIGALRM);
+}
+
 static void cases(void **state)
 {
 	static const struct {
 		void (*act)(void);
 		int status;
 	} rows[] = {
-		{write_to_nobody, 128 + SIGPIPE}, {write_to_nobody_prepared, 0},
-		{keep_what_is_ignored, 0},        {take_one_that_was_held, 0},
-		{take_one_that_came_late, 0},     {wait_in_vain, 0},
-		{leave_one_pending, 143},         {hear_one_after_the_release, 130},
-		{pass_over_what_is_ignored, 0},   {give_everything_back, 0},
+		{write_to_nobody, 128 + SIGPIPE},
+		{write_to_nobody_prepared, 0},
+		{keep_what_is_ignored, 0},
+		{take_one_that_was_held, 0},
+		{take_one_that_came_late, 0},
+		{wait_in_vain, 0},
+		{leave_one_pending, 143},
+		{hear_one_after_the_release, 130},
+		{pass_over_what_is_ignored, 0},
+		{give_everything_back, 0},
+		{mend_what_was_left, 128 + SIGALRM},
 	};
 
 	(void)state;
