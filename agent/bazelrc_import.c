@@ -11,6 +11,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/error.h"
+#include "agent/file_cure.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -77,9 +78,7 @@ int bazelrc_import(const struct root *root, const char *rc, const char *file, st
 	text_shell_quote(&line, file);
 	if (add_line(fd, root, rc, line.data) == 0)
 		return 0;
-	return error_set(
-		error, ERROR_AGENT,
-		"%s cannot be added to: %s; it must be a regular file of this user's, with "
-		"space on its file system",
-		rc, strerror(errno));
+	return error_set(error, ERROR_AGENT,
+			 "%s cannot be added to: %s; it must be a regular file of this user's: %s",
+			 rc, strerror(errno), file_cure(errno));
 }

@@ -358,6 +358,11 @@ int check_tree_path(struct check_tree *tree, const char *path, struct error *err
 	CLEANUP_CLOSE int fd = root_open(tree->root, absolute, READ_FLAGS, 0);
 	struct stat status;
 
+	if (!here)
+		return error_set(error, ERROR_USAGE,
+				 "contract check %.200s: the working directory is gone; change to "
+				 "another one, or name the path from /",
+				 path);
 	if (!tree->filter.needles.count)
 		check_filter_make(&tree->filter, tree->text.contract);
 	if (fd < 0 || fstat(fd, &status) < 0)

@@ -158,8 +158,9 @@ static int read_token(struct context *context, struct error *error)
 	if (*path != '/')
 		return error_set(error, ERROR_USAGE, "ATTIC_TOKEN_FILE: not an absolute path");
 	if (root_read(&context->root, path, &text) < 0)
-		return error_set(error, ERROR_USAGE, "ATTIC_TOKEN_FILE: %.200s cannot be read: %s",
-				 path, strerror(errno));
+		return error_set(error, error_code_for(errno),
+				 "ATTIC_TOKEN_FILE: %.200s cannot be read: %s", path,
+				 strerror(errno));
 	if (strlen(text.data) != text.length)
 		return error_set(error, ERROR_USAGE, "ATTIC_TOKEN_FILE: %.200s holds a NUL byte",
 				 path);

@@ -278,7 +278,7 @@ static int read_text(struct strbuf *out, const struct root *root, const char *pa
 		return 0;
 	}
 	if (root_read(root, path, out))
-		return error_set(error, ERROR_USAGE, "--contract %s: %s", path,
+		return error_set(error, error_code_for(errno), "--contract %s: %s", path,
 				 errno == ENOENT ? "there is no such file" : strerror(errno));
 	return 0;
 }

@@ -3,14 +3,17 @@
 #include "agent/digest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/ssl.h>
 
 #include "agent/cleanup.h"
+#include "agent/error.h"
 #include "agent/mem.h"
 
 struct digest_sha256 {
@@ -81,17 +84,33 @@ bool digest_ed25519_verify(const uint8_t key[DIGEST_ED25519_KEY_BYTES],
 				length) == 1;
 }
 
+/* An old kernel, or a filter that is older than the call, knows the device alone. */
+static ssize_t get_random(void *ret, size_t count)
+{
+	CLEANUP_CLOSE int device = -1;
+	ssize_t got = getrandom(ret, count, 0);
+
+	if (got >= 0 || errno == EINTR)
+		return got;
+	device = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+	return device < 0 ? -1 : read(device, ret, count);
+}
+
 void digest_random(void *ret, size_t count)
 {
+	static const char message[] = "spinup: no random numbers: getrandom(2) is refused, and "
+				      "/dev/urandom cannot be read\n";
 	unsigned char *at = ret;
 
 	while (count) {
-		ssize_t got = getrandom(at, count, 0);
+		ssize_t got = get_random(at, count);
 
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got <= 0)
-			abort(); /* predictable numbers would be worse */
+		if (got <= 0) { /* predictable numbers would be worse */
+			(void)!write(STDERR_FILENO, message, sizeof(message) - 1);
+			_exit(ERROR_AGENT);
+		}
 		at += got;
 		count -= (size_t)got;
 	}

@@ -9,6 +9,7 @@
 #include "agent/cleanup.h"
 #include "agent/emit.h"
 #include "agent/error.h"
+#include "agent/file_cure.h"
 #include "agent/mem.h"
 #include "agent/private_dir.h"
 #include "agent/result.h"
@@ -38,10 +39,8 @@ int emit_files(const struct environment *environment, const struct result *resul
 	       const char *directory, struct error *error)
 {
 	if (directory && mkdir(directory, 0700) < 0 && errno != EEXIST)
-		return error_set(error, ERROR_AGENT,
-				 "%s cannot be made: %s; its parent must exist "
-				 "and be writable for this user",
-				 directory, strerror(errno));
+		return error_set(error, ERROR_AGENT, "%s cannot be made: %s; %s", directory,
+				 strerror(errno), file_cure(errno));
 	for (size_t i = 0; i < environment->file_count; i++) {
 		const struct environment_file *file = &environment->files[i];
 

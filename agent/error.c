@@ -2,8 +2,14 @@
 /* Error values. */
 #include "agent/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+enum error_code error_code_for(int number)
+{
+	return number == EMFILE || number == ENFILE || number == ENOMEM ? ERROR_AGENT : ERROR_USAGE;
+}
 
 int error_set(struct error *error, enum error_code code, const char *format, ...)
 {

@@ -15,6 +15,10 @@ struct error {
 	char message[1024];
 };
 
+/* ERROR_USAGE for the errno of a file that a person named; ERROR_AGENT where it tells of this process's limits
+ * instead, whatever the file is. */
+enum error_code error_code_for(int number);
+
 /* Fills ERROR (NULL is allowed) and returns -1, so that `return error_set(…)` reads well. */
 int error_set(struct error *error, enum error_code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -44,8 +44,9 @@ static int read_file(struct expectations *ret, const struct context *context, co
 			return 0;
 		if (errno == EFBIG)
 			return error_set(error, ERROR_USAGE, "%s: larger than 64 KiB", ret->source);
-		return error_set(error, ERROR_USAGE, "%s: the expectations cannot be read: %s",
-				 ret->source, strerror(errno));
+		return error_set(error, error_code_for(errno),
+				 "%s: the expectations cannot be read: %s", ret->source,
+				 strerror(errno));
 	}
 	if (json_parse(text.data, text.length, ret->source, &document, error) < 0 ||
 	    expect_read_document(ret, context, document, error) < 0)

@@ -155,7 +155,8 @@ static int take_back(int fd, const char *path, size_t wanted, size_t written, st
 			path, written, wanted, strerror(errno));
 	return error_set(error, ERROR_AGENT,
 			 "%s: %zu bytes cannot be appended (%s), nothing was written; free space "
-			 "on the file system of RUNNER_TEMP, or raise its quota",
+			 "on its file system, or raise this user's quota or limit of a file's size "
+			 "(ulimit -f)",
 			 path, wanted, written > 0 ? "no space left" : strerror(reason));
 }
 

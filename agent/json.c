@@ -96,6 +96,19 @@ static const char *find_fault(const cJSON *item, struct strbuf *pointer)
 	return fault;
 }
 
+static void *allocate(size_t size)
+{
+	return mem_alloc(1, size);
+}
+
+/* Out of memory ends the process, as everywhere: cJSON would call it a fault of the text. */
+static void use_our_memory(void)
+{
+	cJSON_Hooks hooks = {allocate, free};
+
+	cJSON_InitHooks(&hooks);
+}
+
 int json_parse(const char *text, size_t length, const char *name, struct json **ret,
 	       struct error *error)
 {
@@ -109,6 +122,7 @@ int json_parse(const char *text, size_t length, const char *name, struct json **
 	if (json_syntax_check(text, length, &fault))
 		return error_set(error, ERROR_USAGE, "%s:%zu:%zu: %s", name, fault.line,
 				 fault.column, fault.what);
+	use_our_memory();
 	document = value_of(cJSON_ParseWithLength(text, length));
 	if (!document)
 		return error_set(error, ERROR_USAGE, "%s: cannot be read as JSON", name);
@@ -199,25 +213,15 @@ bool json_integer(const struct json *value, int64_t *ret)
 	return true;
 }
 
-/* Out of memory ends the process, as everywhere. */
-static cJSON *made(cJSON *item)
-{
-	if (!item)
-		abort();
-	return item;
-}
-
 static struct json *add(struct json *object, const char *name, cJSON *item)
 {
-	if (!cJSON_AddItemToObject((cJSON *)object, name, made(item)))
-		abort();
+	(void)cJSON_AddItemToObject((cJSON *)object, name, item);
 	return value_of(item);
 }
 
 static struct json *append(struct json *array, cJSON *item)
 {
-	if (!cJSON_AddItemToArray((cJSON *)array, made(item)))
-		abort();
+	(void)cJSON_AddItemToArray((cJSON *)array, item);
 	return value_of(item);
 }
 
@@ -233,12 +237,14 @@ static cJSON *new_string(const char *text)
 
 struct json *json_new_object(void)
 {
-	return value_of(made(cJSON_CreateObject()));
+	use_our_memory();
+	return value_of(cJSON_CreateObject());
 }
 
 struct json *json_new_array(void)
 {
-	return value_of(made(cJSON_CreateArray()));
+	use_our_memory();
+	return value_of(cJSON_CreateArray());
 }
 
 struct json *json_add_object(struct json *object, const char *name)

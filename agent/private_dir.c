@@ -12,6 +12,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/error.h"
+#include "agent/file_cure.h"
 #include "agent/mem.h"
 #include "agent/new_file.h"
 #include "agent/root.h"
@@ -47,16 +48,13 @@ static int open_below(struct private_dir *ret, int parent, const char *cure, str
 	if (fstat(parent, &status) < 0)
 		return error_set(error, ERROR_AGENT, "%s: %s", ret->path, strerror(errno));
 	if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-		return error_set(
-			error, ERROR_AGENT,
-			"%s cannot be made: %s; the directory above it must be writable for "
-			"this user, and have space",
-			ret->path, strerror(errno));
+		return error_set(error, ERROR_AGENT, "%s cannot be made: %s; %s", ret->path,
+				 strerror(errno), file_cure(errno));
 	ret->fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (ret->fd < 0)
-		return error_set(error, ERROR_AGENT,
-				 "%s is no directory that can be used: %s; remove it", ret->path,
-				 strerror(errno));
+		return error_set(error, ERROR_AGENT, "%s is no directory that can be used: %s; %s",
+				 ret->path, strerror(errno),
+				 errno == EACCES ? cure : file_cure(errno));
 	return check_owner(ret, status.st_uid, cure, error);
 }
 
@@ -81,7 +79,7 @@ int private_dir_open(struct private_dir *ret, const struct root *root, const cha
 	if (fd < 0)
 		return error_set(error, ERROR_AGENT,
 				 "%s cannot be opened: %s; RUNNER_TEMP must name a directory that "
-				 "this user may write to",
+				 "this user may write to (for an entrypoint: TMPDIR)",
 				 parent, strerror(errno));
 	return open_below(ret, fd, CURE, error);
 }
@@ -101,11 +99,8 @@ int private_dir_write(const struct private_dir *directory, const char *name, con
 
 	if (new_file_put(&file, bytes, length) == 0)
 		return 0;
-	return error_set(
-		error, ERROR_AGENT,
-		"%s/%s cannot be written: %s; the file system needs space, and must not be "
-		"read-only",
-		directory->path, name, strerror(errno));
+	return error_set(error, ERROR_AGENT, "%s/%s cannot be written: %s; %s", directory->path,
+			 name, strerror(errno), file_cure(errno));
 }
 
 int private_file_replace(const char *path, mode_t mode, const void *bytes, size_t length,
@@ -120,10 +115,8 @@ int private_file_replace(const char *path, mode_t mode, const void *bytes, size_
 
 	if (directory >= 0 && new_file_put(&file, bytes, length) == 0)
 		return 0;
-	return error_set(error, ERROR_AGENT,
-			 "%s cannot be written: %s; its directory must exist and be writable for "
-			 "this user, and have space",
-			 path, strerror(errno));
+	return error_set(error, ERROR_AGENT, "%s cannot be written: %s; %s", path, strerror(errno),
+			 file_cure(errno));
 }
 
 /* Without O_NONBLOCK a pipe that nobody reads would be waited for here, for good. */

@@ -46,8 +46,8 @@ struct record_decoder {
 	int task_index;    /* findings carry it */
 	struct facts *facts;
 	struct findings *findings;
-	char phase[48];             /* the last phase named */
-	enum sandbox_level sandbox; /* the level that the child says it reached */
+	char phase[RECORD_PHASE_BYTES]; /* the last phase named */
+	enum sandbox_level sandbox;     /* the level that the child says it reached */
 	unsigned int frames;
 	unsigned int found; /* findings accepted */
 	size_t bytes;

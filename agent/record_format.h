@@ -12,6 +12,7 @@
 #define RECORD_MAX_PAYLOAD 4080u
 #define RECORD_MAX_FRAMES 512u
 #define RECORD_MAX_BYTES 65536u
+#define RECORD_PHASE_BYTES 112u /* of a phase's name, its end included */
 
 enum record_type {
 	RECORD_PHASE = 1, /* text */

@@ -14,6 +14,7 @@
 
 #include "agent/cleanup.h"
 #include "agent/error.h"
+#include "agent/file_cure.h"
 #include "agent/strbuf.h"
 
 #define MAX_SYMLINKS 40u /* as many as the kernel follows */
@@ -34,8 +35,11 @@ int root_open_directory(struct root *root, const char *directory, struct error *
 	CLEANUP_CLOSE int fd = open(directory ? directory : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	CLEANUP_CLOSE int trial = -1;
 
+	if (fd < 0 && !directory)
+		return error_set(error, ERROR_AGENT, "the root directory cannot be opened: %s; %s",
+				 strerror(errno), file_cure(errno));
 	if (fd < 0)
-		return error_set(error, ERROR_USAGE, "--root %s: %s", directory ? directory : "/",
+		return error_set(error, error_code_for(errno), "--root %s: %s", directory,
 				 strerror(errno));
 	if (directory) {
 		trial = open_confined(fd, "/", O_PATH | O_CLOEXEC, 0);

@@ -65,6 +65,29 @@ static void leave_the_crew(const struct crew *crew, int own_end)
 			close(crew->workers[i].fd);
 }
 
+/* CALL has failed, by errno. The finding names the limit that is to be raised. */
+static void give_up(struct worker *worker, const char *call)
+{
+	static const struct {
+		int number;
+		const char *limit;
+	} limits[] = {
+		{EAGAIN, " (the limit of processes: ulimit -u, or the container's pids)"},
+		{EMFILE, " (the limit of open files: ulimit -n)"},
+		{ENFILE, " (the machine's limit of open files: fs.file-max)"},
+		{ENOMEM, " (the limit of memory)"},
+	};
+	const char *limit = "";
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limits[i].number == errno)
+			limit = limits[i].limit;
+	(void)snprintf(worker->decoder.phase, sizeof(worker->decoder.phase), "%s: %s%s", call,
+		       strerror(errno), limit);
+	worker->verdict = TASK_END_NOT_STARTED;
+	worker->state = WORKER_GONE;
+}
+
 static void start(struct crew *crew, size_t index, struct run *run)
 {
 	struct worker *worker = &crew->workers[index];
@@ -76,10 +99,7 @@ static void start(struct crew *crew, size_t index, struct run *run)
 	record_decoder_init(&worker->decoder, task->probe->name,
 			    (int)(worker->result - run->results), &run->facts, &run->findings);
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
-		worker->verdict = TASK_END_NOT_STARTED;
-		(void)snprintf(worker->decoder.phase, sizeof(worker->decoder.phase), "pipe: %s",
-			       strerror(errno));
-		worker->state = WORKER_GONE;
+		give_up(worker, "pipe");
 		return;
 	}
 	worker->pid = fork();
@@ -87,12 +107,10 @@ static void start(struct crew *crew, size_t index, struct run *run)
 		leave_the_crew(crew, pipe_fds[0]);
 		task_process(crew->job, task, crew->sandbox, pipe_fds[1], parent);
 	}
+	if (worker->pid < 0)
+		give_up(worker, "fork");
 	close(pipe_fds[1]);
 	if (worker->pid < 0) {
-		worker->verdict = TASK_END_NOT_STARTED;
-		(void)snprintf(worker->decoder.phase, sizeof(worker->decoder.phase), "fork: %s",
-			       strerror(errno));
-		worker->state = WORKER_GONE;
 		close(pipe_fds[0]);
 		return;
 	}
@@ -208,6 +226,7 @@ static void try_reap(struct worker *worker, const struct run *run)
 	if (info.si_pid == worker->pid) {
 		(void)kill(-worker->pid, SIGKILL); /* what it may have left in its group */
 		(void)waitpid(worker->pid, &status, 0);
+		worker->result->wait_status = status;
 		finish(worker, run, judge_end(worker, status));
 	} else if (run_clock_us() >= worker->deadline_us) {
 		(void)kill(-worker->pid, SIGKILL);

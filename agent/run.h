@@ -7,6 +7,7 @@
 
 #include "agent/facts.h"
 #include "agent/finding.h"
+#include "agent/record_format.h"
 #include "agent/sandbox.h"
 #include "agent/task_end.h"
 
@@ -19,7 +20,8 @@ struct task_result {
 	enum task_end end;
 	int64_t start_us; /* since the run began */
 	int64_t took_us;
-	char phase[48]; /* the last one named */
+	int wait_status; /* as waitpid gives it; 0 where it was stopped or left behind */
+	char phase[RECORD_PHASE_BYTES]; /* the last one named */
 };
 
 struct run {

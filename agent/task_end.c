@@ -2,6 +2,8 @@
 /* The ends of tasks: their names, and what is said of those that are not well. */
 #include "agent/task_end.h"
 
+#include <sys/wait.h>
+
 #include "agent/cleanup.h"
 #include "agent/finding.h"
 #include "agent/mem.h"
@@ -24,6 +26,28 @@ const char *task_end_name(enum task_end end)
 	return names[end];
 }
 
+/* Of a process that crashed; "" where it had not ended, or was not whole. The caller frees. */
+static char *manner_of(const struct task_result *result)
+{
+	int status = result->end == TASK_END_CRASHED ? result->wait_status : 0;
+
+	if (WIFSIGNALED(status))
+		return mem_format(" by signal %d", WTERMSIG(status));
+	return status ? mem_format(" with status %d", WEXITSTATUS(status)) : mem_strdup("");
+}
+
+static char *describe(const struct task_result *result)
+{
+	CLEANUP_FREE char *manner = manner_of(result);
+	const char *name = result->task->name;
+
+	if (result->end == TASK_END_NOT_STARTED)
+		return mem_format("%s: not started: %s", name, result->phase);
+	return mem_format("%s: %s%s after %lld ms%s%s", name, task_end_name(result->end), manner,
+			  (long long)(result->took_us / 1000),
+			  result->phase[0] ? ", at step: " : "", result->phase);
+}
+
 void task_end_report(const struct task_result *result, int task_index, struct findings *findings)
 {
 	static const enum finding_id ids[] = {
@@ -39,9 +63,7 @@ void task_end_report(const struct task_result *result, int task_index, struct fi
 
 	if (result->end == TASK_END_DONE)
 		return;
-	detail = mem_format("%s: %s after %lld ms%s%s", result->task->name,
-			    task_end_name(result->end), (long long)(result->took_us / 1000),
-			    result->phase[0] ? ", at step: " : "", result->phase);
+	detail = describe(result);
 	finding = findings_add(findings, ids[result->end], result->task->probe->name,
 			       result->task->subject, detail);
 	finding->task_index = task_index;

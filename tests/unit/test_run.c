@@ -150,6 +150,8 @@ static void each_end_is_told_apart(void **state)
 	assert_non_null(findings_find(&run.findings, FINDING_TASK_TIMEOUT));
 	assert_non_null(
 		strstr(findings_find(&run.findings, FINDING_TASK_TIMEOUT)->detail, "hanging"));
+	assert_non_null(strstr(findings_find(&run.findings, FINDING_TASK_CRASHED)->detail,
+			       "name: crashed by signal 11 after "));
 	assert_non_null(findings_find(&run.findings, FINDING_TASK_SANDBOX));
 	assert_non_null(findings_find(&run.findings, FINDING_TASK_BROKEN));
 	run_release(&run);
