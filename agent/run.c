@@ -65,27 +65,29 @@ static void leave_the_crew(const struct crew *crew, int own_end)
 			close(crew->workers[i].fd);
 }
 
-/* CALL has failed, by errno. The finding names the limit that is to be raised. */
-static void give_up(struct worker *worker, const char *call)
+/* Whether a worker has come to the state FIRST and is not gone. */
+static bool is_any(const struct crew *crew, enum worker_state first)
 {
-	static const struct {
-		int number;
-		const char *limit;
-	} limits[] = {
-		{EAGAIN, " (the limit of processes: ulimit -u, or the container's pids)"},
-		{EMFILE, " (the limit of open files: ulimit -n)"},
-		{ENFILE, " (the machine's limit of open files: fs.file-max)"},
-		{ENOMEM, " (the limit of memory)"},
-	};
-	const char *limit = "";
+	for (size_t i = 0; i < crew->count; i++)
+		if (crew->workers[i].state >= first && crew->workers[i].state != WORKER_GONE)
+			return true;
+	return false;
+}
 
-	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
-		if (limits[i].number == errno)
-			limit = limits[i].limit;
-	(void)snprintf(worker->decoder.phase, sizeof(worker->decoder.phase), "%s: %s%s", call,
-		       strerror(errno), limit);
+static void leave_out(struct worker *worker)
+{
 	worker->verdict = TASK_END_NOT_STARTED;
 	worker->state = WORKER_GONE;
+}
+
+/* CALL has failed, by errno. When another process has ended there may be room for this one. */
+static void put_off(const struct crew *crew, struct worker *worker, const char *call)
+{
+	(void)snprintf(worker->decoder.phase, sizeof(worker->decoder.phase), "%s: %s%s", call,
+		       strerror(errno), task_end_limit(errno));
+	worker->deadline_us = crew->phase_end_us;
+	if (!is_any(crew, WORKER_TALKING))
+		leave_out(worker);
 }
 
 static void start(struct crew *crew, size_t index, struct run *run)
@@ -99,7 +101,7 @@ static void start(struct crew *crew, size_t index, struct run *run)
 	record_decoder_init(&worker->decoder, task->probe->name,
 			    (int)(worker->result - run->results), &run->facts, &run->findings);
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
-		give_up(worker, "pipe");
+		put_off(crew, worker, "pipe");
 		return;
 	}
 	worker->pid = fork();
@@ -108,7 +110,7 @@ static void start(struct crew *crew, size_t index, struct run *run)
 		task_process(crew->job, task, crew->sandbox, pipe_fds[1], parent);
 	}
 	if (worker->pid < 0)
-		give_up(worker, "fork");
+		put_off(crew, worker, "fork");
 	close(pipe_fds[1]);
 	if (worker->pid < 0) {
 		close(pipe_fds[0]);
@@ -156,6 +158,23 @@ static void start_all(struct crew *crew, struct run *run)
 	_Static_assert(COUNT == SANDBOX_PROFILE_COUNT - 1, "one is missing");
 	for (size_t i = 0; i < COUNT; i++)
 		start_profile(crew, order[i], run);
+}
+
+/* Those that found no room before. A filter may have found none either. */
+static void start_waiting(struct crew *crew, struct run *run)
+{
+	for (size_t i = 0; i < crew->count; i++) {
+		struct worker *worker = &crew->workers[i];
+
+		if (worker->state != WORKER_IDLE)
+			continue;
+		if (run_clock_us() >= crew->phase_end_us) {
+			leave_out(worker);
+			continue;
+		}
+		sandbox_prepare(crew->sandbox, worker->result->task->probe->sandbox);
+		start(crew, i, run);
+	}
 }
 
 static void begin_ending(struct worker *worker)
@@ -258,14 +277,6 @@ static void wait_for_news(const struct crew *crew, struct pollfd *polls, const s
 	(void)ppoll(polls, crew->count, &timeout, mask); /* the pipes are read without blocking */
 }
 
-static bool is_busy(const struct crew *crew)
-{
-	for (size_t i = 0; i < crew->count; i++)
-		if (crew->workers[i].state != WORKER_GONE)
-			return true;
-	return false;
-}
-
 static void serve(struct crew *crew, struct run *run)
 {
 	for (size_t i = 0; i < crew->count; i++) {
@@ -298,9 +309,10 @@ static void run_crew(struct crew *crew, struct run *run)
 	waiting_mask = old_mask;
 	sigdelset(&waiting_mask, SIGCHLD);
 	start_all(crew, run);
-	while (is_busy(crew)) {
+	while (is_any(crew, WORKER_IDLE)) {
 		wait_for_news(crew, polls, &waiting_mask);
 		serve(crew, run);
+		start_waiting(crew, run);
 	}
 	(void)sigaction(SIGCHLD, &old_action, NULL);
 	(void)sigprocmask(SIG_SETMASK, &old_mask, NULL);

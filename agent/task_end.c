@@ -2,6 +2,8 @@
 /* The ends of tasks: their names, and what is said of those that are not well. */
 #include "agent/task_end.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <sys/wait.h>
 
 #include "agent/cleanup.h"
@@ -24,6 +26,24 @@ const char *task_end_name(enum task_end end)
 	};
 
 	return names[end];
+}
+
+const char *task_end_limit(int number)
+{
+	static const struct {
+		int number;
+		const char *text;
+	} limits[] = {
+		{EAGAIN, " (the limit of processes: ulimit -u, or the container's pids)"},
+		{EMFILE, " (the limit of open files: ulimit -n)"},
+		{ENFILE, " (the machine's limit of open files: fs.file-max)"},
+		{ENOMEM, " (the limit of memory)"},
+	};
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limits[i].number == number)
+			return limits[i].text;
+	return "";
 }
 
 /* Of a process that crashed; "" where it had not ended, or was not whole. The caller frees. */

@@ -18,5 +18,8 @@ enum task_end {
 /* "done", "silent", "timeout", … */
 const char *task_end_name(enum task_end end);
 
+/* The limit that an errno of fork or pipe tells of, as words behind the errno's own; "" where it is none. */
+const char *task_end_limit(int number);
+
 /* Adds the parent's own finding on a task that did not end well: it crashed, or said nothing, … */
 void task_end_report(const struct task_result *result, int task_index, struct findings *findings);

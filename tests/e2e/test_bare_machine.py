@@ -98,7 +98,10 @@ ROWS = {
         "landlock_create_ruleset")), sandbox="seccomp"),
     # ---- limits
     "16 open files": limit("--nofile=16"),
-    "8 open files": limit("--nofile=8", run=(1, NOT_STARTED)),
+    "8 open files": limit("--nofile=8"),
+    "5 open files": limit("--nofile=5", doctor=(1, NOT_STARTED), sandbox="none", exec="raise the limit of open files",
+                          run=(3, f"{MINE} is no directory that can be used: No file descriptors available; raise the "
+                                  "limit of open files (ulimit -n)")),
     "3 open files": limit("--nofile=3", run=NO_ROOT, exec=f"{NO_ROOT[1]} (ulimit -n)"),
     "no more processes": limit("--nproc=0", run=(1, NOT_STARTED), hook=(0, NOT_STARTED), sandbox="none",
                                exec=f"{NO_PROOF}: Resource temporarily unavailable; spinup {AS_IT_WAS}"),

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Zlib */
 /* The runner: whatever a probe's process does, the others and the run itself go on. */
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -158,6 +160,39 @@ static void each_end_is_told_apart(void **state)
 	plan_release(&plan);
 }
 
+/* Room for one process at a time: each waits for another's end. */
+static void a_limit_of_descriptors_only_takes_time(void **state)
+{
+	const struct probe probe = PROBE(speak);
+	int lowest = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit before, low;
+	struct plan plan = {0};
+	struct run run = {0};
+
+	(void)state;
+	close(lowest);
+	for (size_t i = 0; i < 5; i++)
+		plan_add(&plan, &(struct plan_entry){
+					.probe = &probe,
+					.name = "name",
+					.subject = "subject",
+					.kind = TASK_PROMISE,
+					.why = "why",
+					.deadline_ms = 5000,
+				});
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	low.rlim_cur = (rlim_t)lowest + 2;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+	run_all(&run, &plan, 20000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(run.results[i].end, TASK_END_DONE);
+	assert_int_equal(run.findings.count, 5);
+	run_release(&run);
+	plan_release(&plan);
+}
+
 static void the_phase_deadline_bounds_all(void **state)
 {
 	static const struct probe probe = PROBE(hang);
@@ -264,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_end_is_told_apart),
+		cmocka_unit_test(a_limit_of_descriptors_only_takes_time),
 		cmocka_unit_test(the_phase_deadline_bounds_all),
 		cmocka_unit_test(a_deadline_of_its_own_is_not_cut),
 		cmocka_unit_test(nothing_is_left_behind),
