@@ -15,6 +15,7 @@
 #include "agent/digest.h"
 #include "agent/mem.h"
 #include "agent/run.h"
+#include "agent/starvation.h"
 #include "agent/text.h"
 
 #define MAX_UDP_BYTES 4096u
@@ -178,13 +179,13 @@ static bool ask_over_tcp(const struct peer *peer, int64_t end_us, struct dns_ans
 
 static void ask_again_over_tcp(struct enquiry *enquiry, struct peer *peer)
 {
-	int64_t now_us = run_clock_us();
+	int64_t end_us = run_clock_us() + starvation_left_us(enquiry->end_us) / 2;
 	struct dns_answer answer;
 
 	enquiry->reply->was_truncated = true;
 	enquiry->reply->packets++;
 	/* Half of what is left: another server may still do better. */
-	if (ask_over_tcp(peer, now_us + (enquiry->end_us - now_us) / 2, &answer))
+	if (ask_over_tcp(peer, end_us, &answer))
 		take_answer(enquiry, peer, &answer);
 	else
 		end_with(peer, RESOLVE_TRUNCATED);
@@ -265,7 +266,7 @@ static void ask_in_turn(struct enquiry *enquiry)
 	for (size_t i = 0; i < tries && !enquiry->is_settled; i++) {
 		struct peer *peer = &enquiry->peers[i % resolver->server_count];
 		int64_t now_us = run_clock_us();
-		int64_t slice_us = (enquiry->end_us - now_us) / (int64_t)(tries - i);
+		int64_t slice_us = starvation_left_us(enquiry->end_us) / (int64_t)(tries - i);
 
 		if (slice_us <= 0)
 			return;

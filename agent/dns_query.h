@@ -16,6 +16,6 @@ struct dns_reply {
 /* Asks for NAME (valid, absolute). The servers are asked in turn, attempts times, until one gives an
  * answer that settles the question (addresses, none, or no such name); a server that reports a fault
  * is not asked again. A late answer to an earlier packet still counts. Ends at END_US
- * (run_clock_us). */
+ * (starvation_end_us). */
 void dns_query(const struct resolver *resolver, const char *name, enum dns_type type,
 	       int64_t end_us, struct dns_reply *ret);

@@ -9,13 +9,14 @@
 #include "agent/mem.h"
 #include "agent/plan.h"
 #include "agent/proxy.h"
-#include "agent/run.h"
+#include "agent/starvation.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
 #include "probes/table.h"
 
 /* Less than this is not worth a second try. */
 #define MIN_RETRY_MS 50u
+#define MIN_ANSWER_MS 300u /* with the budget it stays within the task's deadline */
 
 void target_plan(struct plan *plan, const struct probe *probe, const struct endpoint *endpoint,
 		 const char *what)
@@ -39,7 +40,7 @@ void target_plan(struct plan *plan, const struct probe *probe, const struct endp
 
 int64_t target_end_us(unsigned int budget_ms)
 {
-	return run_clock_us() + (int64_t)budget_ms * 1000;
+	return starvation_end_us((int64_t)budget_ms * 1000);
 }
 
 static char *origin_of(const struct url *url)
@@ -71,6 +72,12 @@ void target_open(struct target *ret, const struct resolver *resolver, const stru
 	target_open_through(ret, resolver, url, NULL, end_us);
 }
 
+void target_leave_room(struct target *target)
+{
+	if (target->end_us < target_end_us(MIN_ANSWER_MS))
+		target->end_us = target_end_us(MIN_ANSWER_MS);
+}
+
 void target_close(struct target *target)
 {
 	free(target->origin);
@@ -85,7 +92,7 @@ bool target_is_tls(const struct target *target)
 
 unsigned int target_left_ms(const struct target *target)
 {
-	int64_t left_us = target->end_us - run_clock_us();
+	int64_t left_us = starvation_left_us(target->end_us);
 
 	return left_us > 0 ? (unsigned int)(left_us / 1000) : 0;
 }

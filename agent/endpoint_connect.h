@@ -28,7 +28,7 @@ struct target {
 	struct resolve_answer answer; /* of what is connected to */
 	size_t next_address;          /* index of the address that the next try uses */
 	unsigned int tries;           /* requests prepared so far on the way to the first answer */
-	int64_t end_us;               /* run_clock_us() when the budget is over */
+	int64_t end_us;               /* target_end_us() of the budget */
 };
 
 /* For a cache's plan(): adds the one task that proves ENDPOINT, named as the probe; nothing where
@@ -36,7 +36,7 @@ struct target {
 void target_plan(struct plan *plan, const struct probe *probe, const struct endpoint *endpoint,
 		 const char *what);
 
-/* run_clock_us() when a budget that begins now is over. */
+/* When a budget that begins now is over: starvation_end_us(). */
 int64_t target_end_us(unsigned int budget_ms);
 
 /* Resolves URL's host (name a phase "resolve" before). Whether it can be connected to is
@@ -51,6 +51,10 @@ void target_close(struct target *target);
 
 /* Whether TLS is spoken on the way: to the server, or to the proxy. */
 bool target_is_tls(const struct target *target);
+
+/* After opening: makes what is left of the budget enough for an answer. A slow name server speaks against
+ * no cache. */
+void target_leave_room(struct target *target);
 
 /* Milliseconds that are left of the budget; 0 when it is over. */
 unsigned int target_left_ms(const struct target *target);

@@ -3,6 +3,7 @@
 #include "agent/http.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,18 +12,19 @@
 
 #include "agent/ca_search.h"
 #include "agent/cleanup.h"
+#include "agent/http_clock.h"
 #include "agent/http_failure.h"
 #include "agent/http_intake.h"
 #include "agent/mem.h"
 #include "agent/text.h"
 #include "agent/version.h"
 
-#define MAX_CODE 100u /* CURLE_TOO_LARGE, from 8.6 */
-#define ALERT_MS 200  /* in which a server says why it hangs up */
+#define ALERT_MS 200 /* in which a server says why it hangs up */
 #define SINK_BUFFER_BYTES 524288L
 
 struct http_connection {
-	CURL *easy; /* NULL when libcurl could not be initialised */
+	CURL *easy;   /* NULL when libcurl could not be initialised */
+	CURLM *multi; /* what the easy one is performed by; keeps the connection */
 };
 
 /* What lives as long as one request. */
@@ -51,6 +53,7 @@ struct http_connection *http_open(void)
 	struct http_connection *connection = mem_alloc(1, sizeof(*connection));
 
 	connection->easy = curl_easy_init();
+	connection->multi = curl_multi_init();
 	return connection;
 }
 
@@ -58,8 +61,8 @@ void http_close(struct http_connection *connection)
 {
 	if (!connection)
 		return;
-	if (connection->easy)
-		curl_easy_cleanup(connection->easy);
+	curl_easy_cleanup(connection->easy);
+	(void)curl_multi_cleanup(connection->multi);
 	free(connection);
 }
 
@@ -73,8 +76,6 @@ static void set_basics(CURL *easy, struct transfer *transfer)
 		[HTTP_VERSION_2_PRIOR_KNOWLEDGE] = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE,
 		[HTTP_VERSION_2_TLS] = CURL_HTTP_VERSION_2TLS,
 	};
-	unsigned int connect_ms =
-		request->connect_timeout_ms ? request->connect_timeout_ms : request->timeout_ms;
 
 	curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
@@ -88,8 +89,7 @@ static void set_basics(CURL *easy, struct transfer *transfer)
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, &transfer->intake);
 	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, http_intake_body);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, &transfer->intake);
-	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)INT_MAX); /* perform() sees to it */
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, (long)request->low_speed_bytes_per_s);
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, (long)request->low_speed_s);
 	if (request->on_body)
@@ -98,6 +98,10 @@ static void set_basics(CURL *easy, struct transfer *transfer)
 
 static void set_method(CURL *easy, const struct http_request *request)
 {
+	CLEANUP_FREE char *range = mem_format("%ju-", (uintmax_t)request->range_from);
+
+	if (request->range_from)
+		curl_easy_setopt(easy, CURLOPT_RANGE, range);
 	if (request->body) {
 		curl_easy_setopt(easy, CURLOPT_POST, 1L);
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
@@ -112,14 +116,6 @@ static void set_method(CURL *easy, const struct http_request *request)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	/* Of a Content-Length; http_intake_body sees to what really comes. */
 	curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->max_body_bytes);
-}
-
-static void set_range(CURL *easy, const struct http_request *request)
-{
-	CLEANUP_FREE char *range = mem_format("%ju-", (uintmax_t)request->range_from);
-
-	if (request->range_from)
-		curl_easy_setopt(easy, CURLOPT_RANGE, range);
 }
 
 static void set_auth(CURL *easy, const struct http_request *request)
@@ -239,34 +235,13 @@ static enum http_failure failure_of_success(CURL *easy, const struct transfer *t
 		       : HTTP_OK;
 }
 
-/* Of the codes that stand for one failure alone. */
-static enum http_failure failure_by_code(CURLcode code)
-{
-	static const unsigned char failures[MAX_CODE + 1] = {
-		[CURLE_PARTIAL_FILE] = HTTP_TRUNCATED,
-		[CURLE_SEND_ERROR] = HTTP_RESET,
-		[CURLE_RECV_ERROR] = HTTP_RESET,
-		[CURLE_HTTP2_STREAM] = HTTP_RESET,
-		[CURLE_UNSUPPORTED_PROTOCOL] = HTTP_NOT_HTTP,
-		[CURLE_WEIRD_SERVER_REPLY] = HTTP_NOT_HTTP,
-		[CURLE_OUT_OF_MEMORY] = HTTP_TOO_LARGE, /* 7.88: of a header line without an end */
-		[CURLE_FILESIZE_EXCEEDED] = HTTP_TOO_LARGE,
-		[MAX_CODE] = HTTP_TOO_LARGE,
-		[CURLE_SSL_CERTPROBLEM] = HTTP_TLS_CLIENT_CERTIFICATE,
-		[CURLE_SSL_CACERT_BADFILE] = HTTP_NO_CA,
-		[CURLE_PROXY] = HTTP_PROXY,
-	};
-
-	return code <= MAX_CODE && failures[code] ? failures[code] : HTTP_INTERNAL;
-}
-
 /* It answered CONNECT with a refusal, or ended the connection over it. */
 static bool is_failure_of_proxy(const struct transfer *transfer, CURLcode code, long os_errno)
 {
 	const struct http_request *request = transfer->request;
 	long status = transfer->response->proxy_status;
-	bool is_cut =
-		failure_by_code(code) == HTTP_RESET || (code == CURLE_COULDNT_CONNECT && !os_errno);
+	bool is_cut = http_failure_of_code((int)code) == HTTP_RESET ||
+		      (code == CURLE_COULDNT_CONNECT && !os_errno);
 
 	if (!request->proxy || !text_starts_with(request->url, "https:"))
 		return false;
@@ -310,7 +285,7 @@ static enum http_failure failure_of_code(CURL *easy, const struct transfer *tran
 	default:
 		if (http_failure_is_client_certificate(transfer->error))
 			return HTTP_TLS_CLIENT_CERTIFICATE;
-		return failure_by_code(code);
+		return http_failure_of_code((int)code);
 	}
 }
 
@@ -362,6 +337,27 @@ static bool hears_refusal(CURL *easy, const struct transfer *transfer)
 	return http_failure_is_client_certificate(transfer->error);
 }
 
+/* As curl_easy_perform does it, but by the request's own clock. */
+static CURLcode perform(struct http_connection *connection, const struct http_request *request)
+{
+	struct http_clock clock = http_clock_begin(request);
+	CURLcode code = CURLE_OPERATION_TIMEDOUT;
+	int running = 1, left_ms = 1;
+	CURLMsg *message;
+
+	if (curl_multi_add_handle(connection->multi, connection->easy) != CURLM_OK)
+		return CURLE_FAILED_INIT;
+	while (curl_multi_perform(connection->multi, &running) == CURLM_OK && running && left_ms) {
+		left_ms = http_clock_left_ms(&clock, was_connected(connection->easy));
+		(void)curl_multi_poll(connection->multi, NULL, 0, left_ms, NULL);
+	}
+	message = curl_multi_info_read(connection->multi, &running);
+	if (message)
+		code = message->data.result;
+	(void)curl_multi_remove_handle(connection->multi, connection->easy);
+	return code;
+}
+
 void http_perform(struct http_connection *connection, const struct http_request *request,
 		  struct http_response *response)
 {
@@ -377,12 +373,11 @@ void http_perform(struct http_connection *connection, const struct http_request 
 	}
 	set_basics(easy, &transfer);
 	set_method(easy, request);
-	set_range(easy, request);
 	set_auth(easy, request);
 	set_tls(easy, request);
 	set_proxy(easy, request);
 	if (set_headers(easy, &transfer) && set_address(easy, &transfer))
-		describe(easy, &transfer, curl_easy_perform(easy));
+		describe(easy, &transfer, perform(connection, request));
 	/* Whoever streams shows no client certificate. */
 	if (response->failure == HTTP_RESET && !request->on_body && hears_refusal(easy, &transfer))
 		response->failure = HTTP_TLS_CLIENT_CERTIFICATE;

@@ -10,6 +10,8 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+#define MAX_CODE 100 /* CURLE_TOO_LARGE, from 8.6 */
+
 bool http_failure_is_lack_of_ca(const struct http_request *request)
 {
 	bool is_tls = text_starts_with(request->url, "https:") ||
@@ -30,6 +32,26 @@ enum http_failure http_failure_of_connect(int os_errno)
 	default: /* no route, no network, a firewall's or an own policy's refusal */
 		return HTTP_UNREACHABLE;
 	}
+}
+
+enum http_failure http_failure_of_code(int code)
+{
+	static const unsigned char failures[MAX_CODE + 1] = {
+		[1] = HTTP_NOT_HTTP,   /* CURLE_UNSUPPORTED_PROTOCOL */
+		[8] = HTTP_NOT_HTTP,   /* CURLE_WEIRD_SERVER_REPLY */
+		[18] = HTTP_TRUNCATED, /* CURLE_PARTIAL_FILE */
+		[27] = HTTP_TOO_LARGE, /* CURLE_OUT_OF_MEMORY: 7.88, of a header line without an end */
+		[55] = HTTP_RESET,     /* CURLE_SEND_ERROR */
+		[56] = HTTP_RESET,     /* CURLE_RECV_ERROR */
+		[58] = HTTP_TLS_CLIENT_CERTIFICATE, /* CURLE_SSL_CERTPROBLEM */
+		[63] = HTTP_TOO_LARGE,              /* CURLE_FILESIZE_EXCEEDED */
+		[77] = HTTP_NO_CA,                  /* CURLE_SSL_CACERT_BADFILE */
+		[92] = HTTP_RESET,                  /* CURLE_HTTP2_STREAM */
+		[97] = HTTP_PROXY,                  /* CURLE_PROXY */
+		[MAX_CODE] = HTTP_TOO_LARGE,
+	};
+
+	return code > 0 && code <= MAX_CODE && failures[code] ? failures[code] : HTTP_INTERNAL;
 }
 
 enum http_failure http_failure_of_verify(long verify_result)

@@ -12,6 +12,10 @@ bool http_failure_is_lack_of_ca(const struct http_request *request);
 /* Of a connect() that failed with OS_ERRNO. */
 enum http_failure http_failure_of_connect(int os_errno);
 
+/* Of a CURLcode that stands for one failure alone; HTTP_INTERNAL of the others. Their numbers are
+ * libcurl's ABI. */
+enum http_failure http_failure_of_code(int code);
+
 /* Of a certificate that did not convince: OpenSSL's verify result (an X509_V_ERR_ number, 0 when the
  * chain was good and only the name was wrong). */
 enum http_failure http_failure_of_verify(long verify_result);

@@ -16,9 +16,11 @@
 #include "agent/nix_daemon.h"
 #include "agent/root.h"
 #include "agent/run.h"
+#include "agent/starvation.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
 
+#define TICK_MS 50
 #define NUMBER_BYTES 8u
 #define MAX_WRITE_BYTES 512u
 #define MAX_TEXT_BYTES 65536u
@@ -71,13 +73,23 @@ static bool fail_closed(struct nix_daemon *daemon)
 	return false;
 }
 
+static int64_t left_of(const struct nix_daemon *daemon)
+{
+	return daemon->deadline_us + starvation_together_us(0) - run_clock_us();
+}
+
+/* Returns whether it is worth looking for bytes again. Who sleeps on is never kept from running, so in
+ * order to notice that the machine is short of processors it wakes now and then. */
 static bool wait_for_bytes(struct nix_daemon *daemon)
 {
 	struct pollfd news = {.fd = daemon->fd, .events = POLLIN};
-	int64_t left_us = daemon->deadline_us - run_clock_us();
+	int64_t left_us = left_of(daemon);
 
-	if (left_us > 0 && (poll(&news, 1, (int)(left_us / 1000) + 1) > 0 || errno == EINTR))
+	if (left_us > 0) {
+		(void)poll(&news, 1,
+			   left_us / 1000 < TICK_MS ? (int)(left_us / 1000) + 1 : TICK_MS);
 		return true;
+	}
 	daemon->outcome = NIX_DAEMON_SILENT;
 	return false;
 }
@@ -102,7 +114,7 @@ static bool read_bytes(struct nix_daemon *daemon, void *ret, size_t count)
 			return fail_closed(daemon);
 		}
 		/* A byte now and then must not keep the exchange alive. */
-		if (count > 0 && run_clock_us() >= daemon->deadline_us) {
+		if (count > 0 && left_of(daemon) <= 0) {
 			daemon->outcome = NIX_DAEMON_SILENT;
 			return false;
 		}

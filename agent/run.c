@@ -20,6 +20,7 @@
 #include "agent/mem.h"
 #include "agent/plan.h"
 #include "agent/record.h"
+#include "agent/starvation.h"
 #include "agent/task_process.h"
 #include "probes/table.h"
 
@@ -27,6 +28,9 @@
  * still for a tenth of a second at a time. One that was killed has its verdict already. */
 #define END_GRACE_US 1000000
 #define KILL_GRACE_US 100000
+/* For a process that waits for a processor. */
+#define LOOK_AGAIN_US 50000
+#define MAX_WAIT_US 10000000
 
 enum worker_state { WORKER_IDLE, WORKER_TALKING, WORKER_ENDING, WORKER_GONE };
 
@@ -37,7 +41,8 @@ struct worker {
 	enum task_end verdict; /* why it was stopped; TASK_END_DONE while it was not */
 	pid_t pid;
 	int fd;
-	int64_t deadline_us; /* WORKER_TALKING: of the task; WORKER_ENDING: of the reaping */
+	int64_t end_us; /* WORKER_TALKING: of the task's time; WORKER_ENDING: of the reaping's */
+	int64_t deadline_us; /* when to look whether that is so: see is_over() */
 };
 
 struct crew {
@@ -120,7 +125,8 @@ static void start(struct crew *crew, size_t index, struct run *run)
 	(void)fcntl(pipe_fds[0], F_SETFL, O_NONBLOCK);
 	worker->fd = pipe_fds[0];
 	worker->state = WORKER_TALKING;
-	worker->deadline_us = run_clock_us() + task->deadline_ms * INT64_C(1000);
+	worker->end_us = run_clock_us() + task->deadline_ms * INT64_C(1000);
+	worker->deadline_us = worker->end_us;
 	if (worker->deadline_us > crew->phase_end_us && !task->has_own_deadline)
 		worker->deadline_us = crew->phase_end_us;
 }
@@ -177,6 +183,26 @@ static void start_waiting(struct crew *crew, struct run *run)
 	}
 }
 
+/* Whether the worker has had its time. What the machine kept its process and this one from running is
+ * given back; one that waits for a processor at this moment gets a little more, again and again. */
+static bool is_over(const struct crew *crew, struct worker *worker)
+{
+	int64_t now_us = run_clock_us(), limit_us;
+
+	if (now_us < worker->deadline_us)
+		return false;
+	if (worker->result->task->has_own_deadline)
+		return true;
+	limit_us = crew->phase_end_us + starvation_us(0) + starvation_us(worker->pid);
+	worker->deadline_us = worker->end_us + starvation_together_us(worker->pid);
+	if (worker->state == WORKER_TALKING && worker->deadline_us > limit_us)
+		worker->deadline_us = limit_us;
+	if (worker->deadline_us <= now_us && now_us < limit_us + MAX_WAIT_US &&
+	    starvation_is_now(worker->pid))
+		worker->deadline_us = now_us + LOOK_AGAIN_US;
+	return worker->deadline_us <= now_us;
+}
+
 static void begin_ending(struct worker *worker)
 {
 	bool is_killed = worker->verdict != TASK_END_DONE;
@@ -184,7 +210,8 @@ static void begin_ending(struct worker *worker)
 	close(worker->fd);
 	worker->fd = -1;
 	worker->state = WORKER_ENDING;
-	worker->deadline_us = run_clock_us() + (is_killed ? KILL_GRACE_US : END_GRACE_US);
+	worker->end_us = run_clock_us() + (is_killed ? KILL_GRACE_US : END_GRACE_US);
+	worker->deadline_us = worker->end_us;
 }
 
 static void stop(struct worker *worker, enum task_end verdict)
@@ -235,7 +262,7 @@ static void finish(struct worker *worker, const struct run *run, enum task_end e
 }
 
 /* Reaps without waiting: a process that is stuck in the kernel is left behind. */
-static void try_reap(struct worker *worker, const struct run *run)
+static void try_reap(const struct crew *crew, struct worker *worker, const struct run *run)
 {
 	siginfo_t info = {0};
 	int status = 0;
@@ -247,7 +274,7 @@ static void try_reap(struct worker *worker, const struct run *run)
 		(void)waitpid(worker->pid, &status, 0);
 		worker->result->wait_status = status;
 		finish(worker, run, judge_end(worker, status));
-	} else if (run_clock_us() >= worker->deadline_us) {
+	} else if (is_over(crew, worker)) {
 		(void)kill(-worker->pid, SIGKILL);
 		finish(worker, run,
 		       worker->verdict == TASK_END_DONE ? TASK_END_CRASHED : worker->verdict);
@@ -284,10 +311,10 @@ static void serve(struct crew *crew, struct run *run)
 
 		if (worker->state == WORKER_TALKING)
 			listen_to(worker);
-		if (worker->state == WORKER_TALKING && run_clock_us() >= worker->deadline_us)
+		if (worker->state == WORKER_TALKING && is_over(crew, worker))
 			stop(worker, TASK_END_TIMEOUT);
 		if (worker->state == WORKER_ENDING)
-			try_reap(worker, run);
+			try_reap(crew, worker, run);
 	}
 }
 

@@ -86,8 +86,11 @@ void attic_ask(struct attic_session *session, struct http_request *request, cons
 		request->user = session->token ? NULL : session->user;
 		request->password = session->token ? NULL : session->password;
 	}
-	target_prepare(&session->target, request);
-	http_perform(session->connection, request, response);
+	do {
+		http_response_release(response);
+		target_prepare(&session->target, request);
+		http_perform(session->connection, request, response);
+	} while (target_retries(&session->target, response->failure));
 	ret->is_asked = true;
 	ret->failure = response->failure;
 	ret->status = response->status;

@@ -60,13 +60,9 @@ static void collect_config(struct attic_session *session, struct attic_evidence 
 {
 	CLEANUP_FREE char *path = mem_format("/_api/v1/cache-config/%s", evidence->cache);
 	CLEANUP(http_response_release) struct http_response response = {0};
+	struct http_request request = {.max_body_bytes = ATTIC_CONFIG_MAX_BYTES};
 
-	do {
-		struct http_request request = {.max_body_bytes = ATTIC_CONFIG_MAX_BYTES};
-
-		http_response_release(&response);
-		attic_ask(session, &request, path, &response, &evidence->answer);
-	} while (target_retries(&session->target, evidence->answer.failure));
+	attic_ask(session, &request, path, &response, &evidence->answer);
 	read_answer(&response, evidence);
 }
 
@@ -118,6 +114,9 @@ static void try_way(struct attic_session *session, const struct proxy *proxy, in
 	channel_phase(channel, proxy ? "resolve the proxy" : "resolve the host");
 	target_close(&session->target);
 	target_open_through(&session->target, session->resolver, url, proxy, end_us);
+	target_leave_room(&session->target);
+	if (session->end_us < session->target.end_us)
+		session->end_us = session->target.end_us;
 	keep_resolve(&session->target, evidence);
 	if (evidence->resolve != RESOLVE_OK)
 		return;

@@ -330,6 +330,7 @@ static void probe_server(const struct job *job, const struct url *url, const cha
 	channel_phase(channel, "resolve the host");
 	resolver_read(&session.resolver, &job->context.root);
 	target_open(&session.target, &session.resolver, url, target_end_us(TARGET_BUDGET_MS));
+	target_leave_room(&session.target);
 	evidence.resolve = session.target.answer.outcome;
 	target_describe_resolve(&session.target, &detail);
 	keep(evidence.resolve_detail, sizeof(evidence.resolve_detail), detail.data);

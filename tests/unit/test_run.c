@@ -2,6 +2,7 @@
 /* The runner: whatever a probe's process does, the others and the run itself go on. */
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -51,6 +52,15 @@ static void hang(const struct job *job, const struct task *task, struct channel 
 	channel_phase(channel, "hanging");
 	for (;;)
 		pause();
+}
+
+static void spin(const struct job *job, const struct task *task, struct channel *channel)
+{
+	(void)job;
+	(void)task;
+	(void)channel;
+	for (volatile unsigned int i = 0;; i++)
+		continue;
 }
 
 static void crash(const struct job *job, const struct task *task, struct channel *channel)
@@ -241,6 +251,90 @@ static void a_deadline_of_its_own_is_not_cut(void **state)
 	plan_release(&plan);
 }
 
+/* Moves this process to the first processor that it may use. */
+static void share_a_processor(void)
+{
+	cpu_set_t allowed, first;
+	int cpu = 0;
+
+	CPU_ZERO(&first);
+	(void)sched_getaffinity(0, sizeof(allowed), &allowed);
+	while (!CPU_ISSET(cpu, &allowed))
+		cpu++;
+	CPU_SET(cpu, &first);
+	(void)sched_setaffinity(0, sizeof(first), &first);
+}
+
+static void spin_for(int64_t duration_us)
+{
+	int64_t end_us = run_clock_us() + duration_us;
+
+	while (run_clock_us() < end_us)
+		continue;
+}
+
+/* Gets a processor only when nobody else wants it, and has a little to compute. */
+static void starve(const struct job *job, const struct task *task, struct channel *channel)
+{
+	const struct sched_param none = {0};
+
+	(void)job;
+	share_a_processor();
+	(void)sched_setscheduler(0, SCHED_IDLE, &none);
+	spin_for(50000);
+	channel_finding(channel, FINDING_TASK_SILENT, task->subject, NULL, "spoke");
+}
+
+static void time_without_a_processor_does_not_count(void **state)
+{
+	static const struct probe probe = PROBE(starve);
+	struct plan plan = {0};
+	struct run run = {0};
+	pid_t rival = fork();
+
+	(void)state;
+	if (rival == 0) {
+		share_a_processor();
+		spin_for(1000000);
+		_exit(0);
+	}
+	plan_add(&plan, &(struct plan_entry){
+				.probe = &probe,
+				.name = "name",
+				.subject = "",
+				.kind = TASK_PROMISE,
+				.why = "why",
+				.deadline_ms = 100,
+			});
+	run_all(&run, &plan, 100);
+	assert_int_equal(run.results[0].end, TASK_END_DONE);
+	assert_int_equal(waitpid(rival, NULL, 0), rival);
+	run_release(&run);
+	plan_release(&plan);
+}
+
+/* That a process could go on is no reason to wait for one that never comes to an end. */
+static void one_that_goes_round_in_circles_is_stopped(void **state)
+{
+	static const struct probe probe = PROBE(spin);
+	struct plan plan = {0};
+	struct run run = {0};
+
+	(void)state;
+	plan_add(&plan, &(struct plan_entry){
+				.probe = &probe,
+				.name = "name",
+				.subject = "",
+				.kind = TASK_PROMISE,
+				.why = "why",
+				.deadline_ms = 100,
+			});
+	run_all(&run, &plan, 5000);
+	assert_int_equal(run.results[0].end, TASK_END_TIMEOUT);
+	run_release(&run);
+	plan_release(&plan);
+}
+
 static void nothing_is_left_behind(void **state)
 {
 	static const struct probe probe = PROBE(leave_a_child);
@@ -302,6 +396,8 @@ int main(void)
 		cmocka_unit_test(a_limit_of_descriptors_only_takes_time),
 		cmocka_unit_test(the_phase_deadline_bounds_all),
 		cmocka_unit_test(a_deadline_of_its_own_is_not_cut),
+		cmocka_unit_test(time_without_a_processor_does_not_count),
+		cmocka_unit_test(one_that_goes_round_in_circles_is_stopped),
 		cmocka_unit_test(nothing_is_left_behind),
 		cmocka_unit_test(an_orphan_does_not_begin),
 		cmocka_unit_test(an_empty_plan_is_fine),

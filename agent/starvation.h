@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Zlib */
+/* Time in which a process was ready to run and was not let: a pod that has used up its CPU quota, or a
+ * machine with more to do than its processors can. Such time speaks against nobody: the answer that
+ * was waited for may lie there unread. So it is given back to whoever has a deadline. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* How long process PID (0: this one) was kept from running, in microseconds, but for the wait that it
+ * may be in; 0 where the kernel does not tell (/proc/PID/schedstat). */
+int64_t starvation_us(pid_t pid);
+
+/* When a budget is over that begins now, and the microseconds until then (below 0 when it is past): on
+ * run_clock_us(), stopped while this process was kept from running. */
+int64_t starvation_end_us(int64_t budget_us);
+int64_t starvation_left_us(int64_t end_us);
+
+/* What PID is given back where it waits for a process of the same machine, which is kept from running
+ * as well: when it is woken, when the child is that it makes, and when that answers. */
+int64_t starvation_together_us(pid_t pid);
+
+/* Whether PID could go on now, and has not computed for as long as one that goes round in circles. */
+bool starvation_is_now(pid_t pid);
