@@ -14,7 +14,6 @@
 #include "agent/cleanup.h"
 #include "agent/digest.h"
 #include "agent/mem.h"
-#include "agent/run.h"
 #include "agent/starvation.h"
 #include "agent/text.h"
 
@@ -90,7 +89,7 @@ static int connect_to(const struct peer *peer, int type)
 
 static int wait_ms(int64_t end_us)
 {
-	int64_t left_us = end_us - run_clock_us();
+	int64_t left_us = starvation_left_us(end_us);
 
 	return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
 }
@@ -179,7 +178,7 @@ static bool ask_over_tcp(const struct peer *peer, int64_t end_us, struct dns_ans
 
 static void ask_again_over_tcp(struct enquiry *enquiry, struct peer *peer)
 {
-	int64_t end_us = run_clock_us() + starvation_left_us(enquiry->end_us) / 2;
+	int64_t end_us = starvation_end_us(starvation_left_us(enquiry->end_us) / 2);
 	struct dns_answer answer;
 
 	enquiry->reply->was_truncated = true;
@@ -252,7 +251,7 @@ static void wait_for(struct enquiry *enquiry, const struct peer *peer, int64_t e
 			if (ready[i].revents)
 				listen_to(enquiry, &enquiry->peers[i]);
 		/* Asked each time: in a flood of foreign packets poll never comes to its end. */
-		if (run_clock_us() >= end_us)
+		if (starvation_left_us(end_us) <= 0)
 			return;
 	}
 }
@@ -265,8 +264,8 @@ static void ask_in_turn(struct enquiry *enquiry)
 
 	for (size_t i = 0; i < tries && !enquiry->is_settled; i++) {
 		struct peer *peer = &enquiry->peers[i % resolver->server_count];
-		int64_t now_us = run_clock_us();
 		int64_t slice_us = starvation_left_us(enquiry->end_us) / (int64_t)(tries - i);
+		int64_t slice_end_us;
 
 		if (slice_us <= 0)
 			return;
@@ -274,8 +273,9 @@ static void ask_in_turn(struct enquiry *enquiry)
 			slice_us = resolver->timeout_ms * INT64_C(1000);
 		if (peer->is_done)
 			continue;
+		slice_end_us = starvation_end_us(slice_us);
 		send_to(enquiry, peer);
-		wait_for(enquiry, peer, now_us + slice_us);
+		wait_for(enquiry, peer, slice_end_us);
 	}
 }
 
