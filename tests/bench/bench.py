@@ -17,6 +17,7 @@ sys.path.insert(0, str(ROOT / "tests/lab"))
 import act  # noqa: E402
 import install  # noqa: E402
 import kvm_verdicts  # noqa: E402
+import load  # noqa: E402
 import mend  # noqa: E402
 import vulkan_images  # noqa: E402
 from figures import Figures, measure, report  # noqa: E402
@@ -152,7 +153,8 @@ def vulkan(lab, rounds):
 
 COMPARISONS = {"lane": [healthy, https], "action": [action], "dead": [black_holed],
                "devices": [kvm_verdicts.compare, vulkan],
-               "install": [install.closures, install.repacked, install.on_disk, install.memory, mend.states]}
+               "install": [install.closures, install.repacked, install.on_disk, install.memory, mend.states],
+               "load": [load.storm]}
 
 
 def main():

@@ -75,7 +75,7 @@ def start_bazel_remotes(program, where, certificates):
         folder = where / host
         folder.mkdir()
         subprocess.Popen(  # pylint: disable=consider-using-with  # they end with this pid namespace
-            [program, "--dir", folder, "--max_size", "1", "--access_log_level", "none", "--http_address",
+            [program, "--dir", folder, "--max_size", "1", "--http_address",
              f"{SERVERS[host]}:8080", "--grpc_address", f"{SERVERS[host]}:9092", *options],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"GOMAXPROCS": "1"})
     return [(SERVERS[host], port) for host in kinds for port in (8080, 9092)]
