@@ -11,6 +11,7 @@
 #include "agent/mem.h"
 #include "agent/text.h"
 
+#define CONTENT_TYPE "application/grpc"
 #define FRAME_HEADER_BYTES 5u
 #define MAX_MESSAGE_BYTES 65536u /* of a request */
 #define MAX_TIMEOUT_MS 99999999u /* eight digits, says the protocol */
@@ -79,16 +80,26 @@ static bool take_frame(struct grpc_response *response)
 	return true;
 }
 
+/* "application/grpc", or with the message's own format behind a '+'; "application/grpc-web" is another
+ * protocol. */
+static bool is_grpc_type(const char *content_type)
+{
+	const size_t length = strlen(CONTENT_TYPE);
+
+	return text_starts_with(content_type, CONTENT_TYPE) &&
+	       (!content_type[length] || content_type[length] == '+');
+}
+
 enum grpc_failure grpc_judge(struct grpc_response *response)
 {
 	const struct http_response *http = &response->http;
-	bool is_grpc =
-		http->status == 200 && text_starts_with(http->content_type, "application/grpc");
+	bool is_grpc = http->status == 200 && is_grpc_type(http->content_type);
 
 	/* A refusal counts even where the stream was reset behind it, or a proxy made it. */
 	if (response->status > 0 && (http->failure == HTTP_OK || http->failure == HTTP_RESET))
 		return GRPC_STATUS;
-	if (http->failure == HTTP_TOO_LARGE && is_grpc)
+	/* It began well, and then came more than may come, or what breaks the protocol. */
+	if (is_grpc && (http->failure == HTTP_TOO_LARGE || http->failure == HTTP_NOT_HTTP))
 		return GRPC_BAD_FRAME;
 	if (http->failure != HTTP_OK)
 		return GRPC_TRANSPORT;
@@ -154,7 +165,7 @@ void grpc_call(struct http_connection *connection, const struct http_request *ba
 	request.body_length = body.length;
 	request.version = text_starts_with(url, "https:") ? HTTP_VERSION_2_TLS
 							  : HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-	add_header(&request, "content-type: application/grpc");
+	add_header(&request, "content-type: " CONTENT_TYPE);
 	add_header(&request, "te: trailers");
 	add_header(&request, timeout);
 	request.on_header = on_header;

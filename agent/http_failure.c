@@ -103,6 +103,9 @@ enum http_failure http_failure_of_handshake(const char *message)
 
 	if (http_failure_is_client_certificate(message))
 		return HTTP_TLS_CLIENT_CERTIFICATE;
+	if (strstr(message,
+		   "unrecognized name")) /* the alert of a server that knows no such host */
+		return HTTP_TLS_WRONG_HOST;
 	for (size_t i = 0; i < COUNT(ends); i++)
 		if (strstr(message, ends[i]))
 			return HTTP_RESET;
@@ -129,7 +132,7 @@ const char *http_failure_text(enum http_failure failure)
 		[HTTP_NOT_HTTP] = "the other side does not speak the protocol that was asked for",
 		[HTTP_TLS_EXPIRED] = "the server's certificate has expired",
 		[HTTP_TLS_NOT_YET_VALID] = "the server's certificate is not valid yet",
-		[HTTP_TLS_WRONG_HOST] = "the server's certificate is for another host name",
+		[HTTP_TLS_WRONG_HOST] = "the server has no certificate for this host name",
 		[HTTP_TLS_UNTRUSTED] = "no trusted authority vouches for the server's certificate",
 		[HTTP_TLS_PROTOCOL] = "the TLS handshake failed",
 		[HTTP_TLS_CLIENT_CERTIFICATE] = "the client certificate is missing or was refused",

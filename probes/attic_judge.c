@@ -64,6 +64,8 @@ static const struct status_row {
 	const char *error; /* name in Attic's error JSON; "": none came */
 	enum finding_id id;
 } status_rows[] = {
+	{304, 304, NULL,
+	 FINDING_ATTIC_UNEXPECTED}, /* no redirect, and nothing that was asked for */
 	{300, 399, NULL, FINDING_ATTIC_REDIRECTED},
 	{401, 401, NULL, FINDING_ATTIC_UNAUTHORIZED},
 	{403, 403, NULL, FINDING_ATTIC_FORBIDDEN},

@@ -233,8 +233,10 @@ static void judge_grpc(struct judge *judge)
 		     call->content_type);
 		break;
 	case GRPC_BAD_FRAME:
-		note(judge, FINDING_BAZEL_BAD_ANSWER,
-		     "the answer is not exactly one uncompressed message of a fit size");
+		note(judge, FINDING_BAZEL_BAD_ANSWER, "%s",
+		     *call->detail ? call->detail
+				   : "the answer is not exactly one uncompressed message of a fit "
+				     "size");
 		break;
 	}
 }

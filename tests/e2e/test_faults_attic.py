@@ -5,6 +5,7 @@ the lane, and an error where the cache is required."""
 import faults_attic
 import faults_http
 import pytest
+import topology
 from report import prove, taken, together
 
 # fault: the finding that a person would expect
@@ -18,8 +19,15 @@ DEAD = {
     "bad-chunk": "attic-truncated", "bad-gzip": "attic-other-json", "http-0.9": "attic-not-http",
     "early-hints": "attic-oversized", "tls-on-http": "attic-not-http", "tls-alert": "attic-reset",
     "redirect-loop": "attic-redirected", "redirect-host": "attic-redirected", "redirect-file": "attic-redirected",
-    "redirect-dead": "attic-redirected", "captive-redirect": "attic-redirected", "captive": "attic-html-answer",
-    "status-204": "attic-unexpected-status", "status-401": "attic-unauthorized", "status-403": "attic-forbidden",
+    "redirect-dead": "attic-redirected", "redirect-https": "attic-redirected", "captive-redirect": "attic-redirected",
+    "captive": "attic-html-answer",
+    "short-length": "attic-malformed", "two-lengths": "attic-truncated", "reset-body": "attic-reset",
+    "endless-trailers": "attic-oversized", "status-100": "attic-response-timeout", "status-101": "attic-reset",
+    "status-204": "attic-unexpected-status", "status-206": "attic-unexpected-status",
+    "status-304": "attic-unexpected-status", "status-400": "attic-unexpected-status",
+    "status-407": "attic-unexpected-status", "status-408": "attic-unexpected-status",
+    "status-410": "attic-unexpected-status", "status-501": "attic-no-backend", "status-504": "attic-no-backend",
+    "status-401": "attic-unauthorized", "status-403": "attic-forbidden",
     "status-404": "attic-no-such-cache", "status-418": "attic-unexpected-status",
     "status-429": "attic-rate-limited", "status-500": "attic-server-error", "status-502": "attic-no-backend",
     "status-503": "attic-server-error",
@@ -45,11 +53,12 @@ TLS = {
     "tls-expired": "attic-tls-expired", "tls-not-yet": "attic-tls-not-yet-valid",
     "tls-wrong-host": "attic-tls-wrong-host", "tls-self-signed": "attic-tls-untrusted",
     "tls-unknown-ca": "attic-tls-untrusted",
+    "tls-old": "attic-tls-protocol", "tls-no-name": "attic-tls-wrong-host",
     "http-on-https": "attic-tls-protocol", "mute": "attic-response-timeout", "close": "attic-reset",
     "reset": "attic-reset", "banner": "attic-tls-protocol", "garbage": "attic-tls-protocol",
     "blackhole": "attic-connect-timeout",
 }
-WAITS = {"blackhole", "mute", "slow-head", "slow-body", "stall-body", "narinfo-hang", "nar-hang"}
+WAITS = {"blackhole", "mute", "slow-head", "slow-body", "stall-body", "narinfo-hang", "nar-hang", "status-100"}
 REQUIRED = [name for name in DEAD if name not in WAITS] + ["blackhole"]
 HEALTHY = "healthy"
 
@@ -64,12 +73,13 @@ def reports(lab, spinup):
     rows.update({("require", name): ([*without, "--require", "attic"], {"down": {"attic": name}})
                  for name in [*REQUIRED, *ALIVE, "nxdomain"]})
     rows.update({("tls", name): ([*without, "--attic", f"https://{name}.faults.svc.cluster.local",
-                                  "--attic-public-key", lab.public_key], {}) for name in TLS})
+                                  "--attic-public-key", lab.public_key], {}) for name in [*TLS, "tls-by-name"]})
     return together(lab, rows)
 
 
 def test_no_fault_of_the_lab_is_forgotten():
     assert {*faults_http.FAULTS, *faults_attic.NAMES, "refused", "blackhole", "tls-on-http"} <= {*DEAD, *ALIVE, *TLS}
+    assert {*topology.HANDSHAKES, *(f"tls-{name}" for name in topology.TLS_FAULTS)} <= {*TLS, "tls-by-name"}
 
 
 def assert_left_out(report, lab):
@@ -134,6 +144,13 @@ def test_attic_over_tls(lab, reports, fault):
     assert_left_out(report, lab)
 
 
+def test_the_certificate_for_our_name_is_shown_to_who_says_it(lab, reports):
+    """SNI: without the name this server shows another's certificate."""
+    report = taken(reports, ("tls", "tls-by-name"))
+    assert report.outcome == "ready" and not report.bad()
+    assert report.exported()["ATTIC_PUBLIC_KEY"] == lab.public_key
+
+
 def test_words_of_a_finding_name_cause_and_remedy(reports):
     """The sentences that an operator reads first."""
     words = {fault: taken(reports, ("lane", fault)).finding(DEAD[fault]) for fault in (
@@ -141,6 +158,8 @@ def test_words_of_a_finding_name_cause_and_remedy(reports):
     assert "port 80: connection refused" in words["refused"]["detail"]
     assert "web page" in words["captive"]["detail"] and "login" in words["captive"]["remedy"]
     assert "wants https://" in words["tls-on-http"]["detail"]
+    assert "no certificate for this host name" in \
+        taken(reports, ("tls", "tls-no-name")).finding("attic-tls-wrong-host")["detail"]
     assert "HTTP 301 to http://attic.nix-cache" in words["redirect-host"]["detail"]
     assert words["key-other"]["detail"].startswith("the key to trust is main:")
     assert "no complete answer in time" in words["nar-hang"]["detail"] and "tries" not in words["nar-hang"]["detail"]

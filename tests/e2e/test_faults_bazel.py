@@ -20,8 +20,9 @@ DEAD = {
     "grpc-compressed": "bazel-bad-answer", "grpc-two-messages": "bazel-bad-answer",
     "grpc-oversize": "bazel-bad-answer", "grpc-short": "bazel-bad-answer", "grpc-flood": "bazel-bad-answer",
     "grpc-no-trailers": "bazel-no-status", "grpc-no-status": "bazel-no-status", "grpc-bad-status": "bazel-no-status",
+    "grpc-continuation": "bazel-bad-answer", "grpc-endless-trailers": "bazel-bad-answer", "grpc-web": "bazel-not-grpc",
     "grpc-html": "bazel-not-grpc", "grpc-plain-h2": "bazel-not-grpc", "grpc-redirect": "bazel-not-grpc",
-    "grpc-http1": "bazel-not-grpc", "grpc-continuation": "bazel-not-grpc", "grpc-ping-flood": "bazel-not-grpc",
+    "grpc-http1": "bazel-not-grpc", "grpc-ping-flood": "bazel-not-grpc",
     "grpc-bad-hpack": "bazel-not-grpc",
     "grpc-http-401": "bazel-unauthenticated", "grpc-http-503": "bazel-unavailable",
     "grpc-late-error": "bazel-unavailable", "grpc-long-text": "bazel-unavailable",
@@ -41,6 +42,7 @@ ALIVE = {
     "grpc-good": ("bazel-ready", "ok", ["zstd"]), "grpc-split": ("bazel-ready", "ok", ["zstd"]),
     "grpc-no-zstd": ("bazel-ready", "ok", []), "grpc-small-batch": ("bazel-ready", "ok", ["zstd"]),
     "grpc-update-disabled": ("bazel-read-only", "notice", ["zstd"]),
+    "grpc-goaway-after": ("bazel-ready", "ok", ["zstd"]), "grpc-proto": ("bazel-ready", "ok", ["zstd"]),
 }
 # grpcs://NAME.faults…:9092
 TLS = {
@@ -49,7 +51,7 @@ TLS = {
     "tls-unknown-ca": "bazel-tls-untrusted", "http-on-https": "bazel-tls-protocol", "tls-alert": "bazel-not-grpc",
     "grpcs-http1": "bazel-not-grpc", "mute": "bazel-no-answer", "close": "bazel-reset", "reset": "bazel-reset",
     "banner": "bazel-tls-protocol", "garbage": "bazel-tls-protocol", "grpc-good": "bazel-reset",
-    "blackhole": "bazel-connect-timeout",
+    "blackhole": "bazel-connect-timeout", "tls-old": "bazel-tls-protocol", "tls-no-name": "bazel-tls-wrong-host",
 }
 # http://NAME.faults…:8080
 HTTP = {
@@ -59,6 +61,12 @@ HTTP = {
     "early-hints": "bazel-bad-answer", "captive": "bazel-not-cache", "captive-redirect": "bazel-not-cache",
     "json-other": "bazel-not-cache", "status-401": "bazel-unauthenticated", "status-403": "bazel-permission-denied",
     "status-404": "bazel-not-cache", "status-429": "bazel-status", "status-500": "bazel-status",
+    "status-100": "bazel-no-answer", "status-101": "bazel-reset", "status-204": "bazel-status",
+    "status-206": "bazel-status", "status-304": "bazel-status", "status-400": "bazel-status",
+    "status-407": "bazel-unauthenticated", "status-501": "bazel-status", "status-504": "bazel-unavailable",
+    "redirect-https": "bazel-not-cache", "short-length": "bazel-not-cache", "two-lengths": "bazel-reset",
+    "truncated": "bazel-reset", "reset-body": "bazel-reset", "endless-body": "bazel-bad-answer",
+    "endless-trailers": "bazel-bad-answer",
     "status-502": "bazel-unavailable", "status-503": "bazel-unavailable", "tls-expired": "bazel-refused",
 }
 WAITS = {"blackhole", "mute", "banner", "grpc-mute", "grpc-headers-mute", "grpc-slow", "grpc-bad-hpack"}
@@ -76,13 +84,15 @@ def reports(lab, spinup):
     rows.update({("require", name): ([*without, "--require", "bazel"], {"down": {"bazel": name}})
                  for name in [*REQUIRED, *ALIVE, "nxdomain"]})
     for kind, table, scheme, port in (("tls", TLS, "grpcs", 9092), ("http", HTTP, "http", 8080)):
-        rows.update({(kind, name): ([*without, "--bazel", f"{scheme}://{name}.{HOST}:{port}"], {}) for name in table})
+        rows.update({(kind, name): ([*without, "--bazel", f"{scheme}://{name}.{HOST}:{port}"], {})
+                     for name in [*table, "tls-by-name"]})
     return together(lab, rows)
 
 
 def test_no_fault_of_the_lab_is_forgotten():
     below = {name for name, (ports, _) in faults_http.FAULTS.items() if 9092 in ports}
     assert {*faults_grpc.faults(), *below, "refused", "blackhole"} <= {*DEAD, *ALIVE}
+    assert {*topology.HANDSHAKES} <= {*TLS, "tls-by-name"}
     assert {"grpcs-http1", *(f"tls-{name}" for name in topology.TLS_FAULTS)} <= {*TLS}
 
 
@@ -140,6 +150,13 @@ def test_bazel_over_tls(reports, fault):
     assert report.bad("bazel") == {TLS[fault]: "warning"}
     assert report.outcome == "degraded" and report.result.rc == 0
     assert_left_out(report)
+
+
+def test_the_certificate_for_our_name_is_shown_to_who_says_it(reports):
+    """SNI: without the name this server shows another's certificate."""
+    report = taken(reports, ("tls", "tls-by-name"))
+    assert report.outcome == "ready" and not report.bad()
+    assert report.exported()["BAZEL_REMOTE_CACHE"] == f"grpcs://tls-by-name.{HOST}:9092"
 
 
 @pytest.mark.parametrize("fault", HTTP)

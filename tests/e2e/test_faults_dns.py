@@ -24,7 +24,8 @@ BROKEN = {
     "wrongid": ("attic-dns-broken", "bazel-dns-broken", {"dns-malformed", "dns-cluster-broken"}),
     "wrongname": ("attic-dns-broken", "bazel-dns-broken", {"dns-malformed", "dns-cluster-broken"}),
     "badptr": ("attic-dns-broken", "bazel-dns-broken", {"dns-malformed", "dns-cluster-broken"}),
-    "tcdrop": ("attic-dns-broken", "bazel-dns-broken", {"dns-truncated", "dns-cluster-broken"}),
+    **dict.fromkeys(("tcdrop", "tcslow", "tclies", "tcclose"),
+                    ("attic-dns-broken", "bazel-dns-broken", {"dns-truncated", "dns-cluster-broken"})),
 }
 # Odd, and it works: what the dns probe says of it
 WORKING = {"tc": set(), "aaaadrop": set(), "aaaaservfail": set(), "slow300": {"dns-slow"},

@@ -43,6 +43,20 @@ def run(words, text=None):
         sys.exit(f"{words[0]}: {done.stderr.strip() or done.stdout.strip()}")
 
 
+def handshakes(good, wrong):
+    """Servers whose certificate is right: one that knows TLS 1.0 and 1.1 alone, one that knows no name
+    (unrecognized_name), and an Attic and a Bazel cache that are shown only to who says their name."""
+    def listen(name, more=""):
+        return f"\tserver {{ listen {address(name)}:443 ssl{more}; listen {address(name)}:9092 ssl http2{more}; "
+
+    by_name = f"server_name {topology.fault_host('tls-by-name')}; {good} proxy_set_header Host $host; "
+    return (f"{listen('tls-old')} {good} ssl_protocols TLSv1 TLSv1.1; ssl_ciphers ALL:@SECLEVEL=0; }}\n"
+            f"{listen('tls-no-name')} ssl_reject_handshake on; }}\n"
+            f"{listen('tls-by-name', ' default_server')} {wrong} return 421; }}\n"
+            f"{listen('tls-by-name')} {by_name} location / {{ proxy_pass http://{SERVERS[topology.ATTIC]}; }} "
+            f"location /build.bazel {{ grpc_pass grpc://{SERVERS[BAZEL]}:9092; }} }}\n")
+
+
 def nginx_configuration(where, cache, certificates, key):
     """nginx.conf.in with this lab's places."""
     text = (Path(__file__).parent / "nginx.conf.in").read_text()
@@ -51,6 +65,8 @@ def nginx_configuration(where, cache, certificates, key):
         f"\tserver {{ listen {address('tls-' + name)}:443 ssl; listen {address('tls-' + name)}:9092 ssl http2;"
         f" ssl_certificate {certificates}/{name}.crt; ssl_certificate_key {certificates}/{name}.key;"
         f" location / {{ return 200 \"{name}\n\"; }} }}\n" for name in topology.TLS_FAULTS)
+    tls += handshakes(good, f"ssl_certificate {certificates}/wrong-host.crt; "
+                            f"ssl_certificate_key {certificates}/wrong-host.key;")
     tls += f"\tserver {{ listen {address('tls-on-http')}:80 ssl; {good} }}\n"
     tls += f"\tserver {{ listen {address('grpcs-http1')}:9092 ssl; {good} }}\n"
     main = attic.compact(attic.config("main", key)).replace(f"http://{topology.ATTIC}", "$scheme://$host")

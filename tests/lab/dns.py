@@ -18,7 +18,9 @@ FAULTS = {
     "drop": "no answer", "garbage": "the right id, then noise", "short": "four bytes",
     "wrongid": "an answer with another id", "wrongname": "an answer to another question",
     "badptr": "a name that points to itself", "tc": "truncated; the whole answer by TCP",
-    "tcdrop": "truncated; TCP never answers", "big": "truncated; 200 addresses by TCP",
+    "tcdrop": "truncated; TCP never answers", "tcslow": "truncated; the whole answer by TCP at a byte a second",
+    "tclies": "truncated; by TCP fewer bytes than it says", "tcclose": "truncated; TCP is closed",
+    "big": "truncated; 200 addresses by TCP",
     "aaaaonly": "an AAAA record, no A record", "aaaadrop": "A answered, AAAA dropped",
     "aaaaservfail": "A answered, AAAA SERVFAIL", "slow300": "the right answer after 300 ms",
     "slow3000": "the right answer after 3 s",
@@ -74,7 +76,7 @@ def misbehave(fault, question, name, table, by_tcp):
         return question.answer(0, records, section=b"\x05other\x07example\x00" + question.section[-4:])
     if fault == "badptr":
         return question.answer(0, records, name=struct.pack(">H", 0xc000 | 12 + len(question.section)))
-    if fault in ("tc", "big", "tcdrop") and not by_tcp:
+    if (fault == "big" or fault.startswith("tc")) and not by_tcp:
         return question.answer(truncated=True)
     if fault == "tcdrop":
         return None
@@ -117,6 +119,18 @@ class Datagrams(asyncio.DatagramProtocol):
             asyncio.get_running_loop().call_later(delay, self.transport.sendto, message, addr)
 
 
+async def send(fault, writer, message):
+    """Writes a message with its length as the fault has it."""
+    if fault == "tcclose":
+        raise ConnectionError("as it does")
+    if fault == "tclies":
+        message = b"\xff\xff" + message[2:]
+    for start in range(0, len(message), 1 if fault == "tcslow" else len(message)):
+        writer.write(message[start:start + 1] if fault == "tcslow" else message)
+        await writer.drain()
+        await asyncio.sleep(1 if fault == "tcslow" else 0)
+
+
 def stream(fault, table):
     """TCP on one address: a handler for asyncio.start_server."""
     async def handle(reader, writer):
@@ -126,8 +140,7 @@ def stream(fault, table):
                 delay, message = answer(await reader.readexactly(length), True, fault, table)
                 await asyncio.sleep(delay)
                 if message:
-                    writer.write(struct.pack(">H", len(message)) + message)
-                    await writer.drain()
+                    await send(fault, writer, struct.pack(">H", len(message)) + message)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

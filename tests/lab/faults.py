@@ -11,10 +11,10 @@ import faults_grpc
 import faults_http
 import proxies
 import topology
-from topology import TLS_FAULTS, fault_address, fault_host
+from topology import HANDSHAKES, TLS_FAULTS, fault_address, fault_host
 
 # Names that need no server of ours: addresses, and nginx's with wrong certificates.
-ELSEWHERE = ["refused", "blackhole", *(f"tls-{name}" for name in TLS_FAULTS), "tls-on-http", "grpcs-http1"]
+ELSEWHERE = ["refused", "blackhole", *(f"tls-{name}" for name in TLS_FAULTS), *HANDSHAKES, "tls-on-http", "grpcs-http1"]
 NAMES = [*ELSEWHERE, *faults_http.FAULTS, *faults_attic.NAMES, *faults_grpc.faults(), *proxies.FAULTS,
          *faults_downloads.NAMES, *docker_peer.FAULTS]
 for _name in NAMES:

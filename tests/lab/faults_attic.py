@@ -82,7 +82,7 @@ OTHER_STATUSES = {
                                                                   "misconfiguration."},
     503: {"code": 503, "error": "IncompleteNar", "message": "The requested NAR has missing chunks and needs to be "
                                                             "repaired."},
-    502: None, 429: None, 418: None,
+    **dict.fromkeys((400, 407, 408, 410, 418, 429, 501, 502, 504)),
 }
 
 

@@ -157,6 +157,19 @@ async def two_data_frames(stream, _fields, _reader, writer):
     writer.write(headers(stream, [("grpc-status", "0")], end=True))
 
 
+async def trailers_flood(stream, _fields, reader, writer):
+    """The right message, and trailers that never end."""
+    writer.write(headers(stream, OK_HEAD) + frame(DATA, 0, stream, message(capabilities())))
+    writer.write(frame(HEADERS, END_STREAM, stream, block([("grpc-status", "0")])))
+    await pour(reader, writer, frame(CONTINUATION, 0, stream, block([("x-more", "and more")] * 100)))
+
+
+async def goaway_after(stream, fields, reader, writer):
+    """The right answer of a server that is about to end: GOAWAY first, for streams behind this one."""
+    writer.write(frame(GOAWAY, 0, 0, struct.pack(">II", stream, 0)))
+    await answer(message(capabilities()))(stream, fields, reader, writer)
+
+
 async def bad_hpack(stream, _fields, reader, writer):
     """A header block that refers to a dynamic table that is empty."""
     writer.write(frame(HEADERS, END_HEADERS | END_STREAM, stream, b"\xff\x80\x7f"))
@@ -191,6 +204,10 @@ SERVICES = {
     "late-error": ("a message, then UNAVAILABLE in the trailers", answer(GOOD, end=trailers(14, "going away"))),
     "html": ("content-type text/html, 200", answer(b"<html>login</html>", None, [
         (":status", "200"), ("content-type", "text/html")])),
+    "web": ("gRPC-Web, which is another protocol", answer(GOOD, head=[
+        (":status", "200"), ("content-type", "application/grpc-web+proto")])),
+    "proto": ("the right answer as application/grpc+proto", answer(GOOD, head=[
+        (":status", "200"), ("content-type", "application/grpc+proto")])),
     "plain-h2": ("an HTTP/2 server without gRPC: 404", only([(":status", "404"), ("content-type", "text/plain")])),
     "http-401": ("a proxy's 401", only([(":status", "401"), ("www-authenticate", "Basic realm=\"proxy\"")])),
     "http-503": ("a proxy's 503", only([(":status", "503"), ("content-type", "text/html")])),
@@ -205,10 +222,12 @@ SERVICES = {
     "mute": ("takes the request, never answers", mute),
     "headers-mute": ("headers, then silence", headers_then_mute),
     "goaway": ("GOAWAY", goaway),
+    "goaway-after": ("GOAWAY behind which this request is still answered", goaway_after),
     "rst": ("RST_STREAM", rst),
     "rst-later": ("RST_STREAM in the middle of the message", rst_later),
     "flood": ("a message without end", flood),
     "continuation": ("headers without end", continuation_flood),
+    "endless-trailers": ("trailers without end", trailers_flood),
     "ping-flood": ("PINGs without end", ping_flood),
     "bad-hpack": ("a header block that cannot be decoded", bad_hpack),
     "slow": ("the right answer at a byte a second", slow),

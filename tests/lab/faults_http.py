@@ -132,6 +132,41 @@ async def pour(reader, writer, content):
         gone.cancel()
 
 
+async def short_length(_reader, writer):
+    """More bytes than Content-Length says: what is taken ends in the middle."""
+    writer.write(HEAD_200 + b"Content-Length: 14\r\n\r\n{\"public_key\":\"main:\"}")
+
+
+async def two_lengths(_reader, writer):
+    """Two lengths that differ."""
+    writer.write(HEAD_200 + b"Content-Length: 2\r\nContent-Length: 20\r\n\r\n{}")
+
+
+async def reset_body(_reader, writer):
+    """A reset in the middle of the body."""
+    writer.write(HEAD_200 + b"Content-Length: 100\r\n\r\n{\"public_key\":")
+    await writer.drain()
+    writer.get_extra_info("socket").setsockopt(1, 13, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+async def endless_trailers(reader, writer):
+    """A whole chunked body, and trailer lines without end."""
+    writer.write(HEAD_200 + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n")
+    await pour(reader, writer, b"X-More: and more\r\n" * 1000)
+
+
+async def go_on(reader, writer):
+    """100 Continue, and nothing behind it."""
+    writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    await until_closed(reader)
+
+
+async def switching(_reader, writer):
+    """101: to a protocol that nobody asked for."""
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+
+
 async def endless_body(reader, writer):
     """A chunked body without end."""
     writer.write(HEAD_200 + b"Transfer-Encoding: chunked\r\n\r\n")
@@ -211,14 +246,18 @@ FAULTS.update({name: (HTTP_PORTS, after_head(handler)) for name, handler in {
     "empty-reply": empty_reply, "slow-head": slow_head, "slow-body": slow_body, "stall-body": stall_body,
     "truncated": truncated, "endless-body": endless_body, "endless-headers": endless_headers,
     "long-header": long_header, "bad-status-line": bad_status_line, "bad-chunk": bad_chunk, "bad-gzip": bad_gzip,
-    "http-0.9": http_0_9, "early-hints": early_hints, "redirect-loop": redirect_loop}.items()})
+    "http-0.9": http_0_9, "early-hints": early_hints, "redirect-loop": redirect_loop, "short-length": short_length,
+    "two-lengths": two_lengths, "reset-body": reset_body, "endless-trailers": endless_trailers,
+    "status-100": go_on, "status-101": switching}.items()})
 FAULTS.update({
     "captive": (HTTP_PORTS, status(200, CAPTIVE, "text/html")),
     "captive-redirect": (HTTP_PORTS, status(302, Location=f"http://{fault_host('captive')}/login")),
     "redirect-host": (HTTP_PORTS, status(301, Location=f"http://{ATTIC}/_api/v1/cache-config/main")),
+    "redirect-https": (HTTP_PORTS, status(308, Location=f"https://{ATTIC}/_api/v1/cache-config/main")),
     "redirect-file": (HTTP_PORTS, status(302, Location="file:///etc/passwd")),
     "redirect-dead": (HTTP_PORTS, status(307, Location="http://gone.nix-cache.svc.cluster.local/")),
     "http-on-https": ((443, 9092), without_name(plain_http)),
     "tls-alert": ((80, 9092), status(200, "{}", "application/json")),  # faults.py puts TLS around it
-    "status-204": (HTTP_PORTS, status(204)),
+    "status-204": (HTTP_PORTS, status(204)), "status-206": (HTTP_PORTS, status(206, "{}", "application/json")),
+    "status-304": (HTTP_PORTS, status(304)),
 })

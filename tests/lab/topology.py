@@ -38,7 +38,9 @@ SERVERS6 = {f"attic6.{CACHES}": ADDRESS6}  # no A record
 # What `down` and DNS views may call an endpoint.
 ENDPOINTS = {"attic": ATTIC, "bazel": BAZEL, "public": PUBLIC_ATTIC, "storage": STORAGE}
 
+# By what their certificate is wrong; and servers that are particular about the handshake itself.
 TLS_FAULTS = ("expired", "not-yet", "wrong-host", "self-signed", "unknown-ca")
+HANDSHAKES = ("tls-old", "tls-no-name", "tls-by-name")
 
 _fault_addresses = {"refused": REFUSED, "blackhole": BLACKHOLE}
 
