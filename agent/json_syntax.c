@@ -10,7 +10,7 @@
 
 struct scanner {
 	const char *at, *end;
-	unsigned int depth;
+	unsigned int depth, values;
 	const char *what; /* the first fault */
 };
 
@@ -193,6 +193,8 @@ static bool scan_word(struct scanner *scanner, const char *word)
 
 static bool scan_value(struct scanner *scanner)
 {
+	if (++scanner->values > JSON_MAX_VALUES)
+		return fail(scanner, "too many values (65536 are allowed)");
 	skip_blanks(scanner);
 	switch (peek(scanner)) {
 	case '{':

@@ -5,6 +5,8 @@
 #include <stddef.h>
 
 #define JSON_MAX_DEPTH 32u
+#define JSON_MAX_VALUES                                                                            \
+	65536u /* each takes some 80 bytes of memory, and two of text are enough for it */
 #define JSON_MAX_NUMBER_LENGTH 60u
 
 struct json_fault {
@@ -13,5 +15,5 @@ struct json_fault {
 };
 
 /* Returns 0 when TEXT is one whole JSON value, else -1 with FAULT. Refused beyond the grammar:
- * invalid UTF-8, a byte order mark, \u0000, lone surrogates, too deep, overlong numbers. */
+ * invalid UTF-8, a byte order mark, \u0000, lone surrogates, too deep, too many values, overlong numbers. */
 int json_syntax_check(const char *text, size_t length, struct json_fault *fault);

@@ -5,6 +5,7 @@
 
 #include "agent/error.h"
 #include "agent/json.h"
+#include "agent/json_syntax.h"
 #include "agent/strbuf.h"
 #include "tests/unit/check.h"
 
@@ -154,6 +155,37 @@ static void documents_are_printed(void **state)
 	json_free(document);
 }
 
+/* An array of COUNT zeros, which the caller frees. */
+static char *zeros(size_t count)
+{
+	char *text = calloc(2 * count + 2, 1);
+
+	text[0] = '[';
+	for (size_t i = 0; i < count; i++)
+		memcpy(text + 1 + 2 * i, i + 1 < count ? "0," : "0]", 2);
+	return text;
+}
+
+/* Two bytes of text become a value of eighty. */
+static void as_many_values_as_memory_is_fit_for(void **state)
+{
+	const size_t most = JSON_MAX_VALUES - 1; /* the array is one, too */
+
+	(void)state;
+	for (size_t count = most; count <= most + 1; count++) {
+		char *text = zeros(count);
+		struct json *value = NULL;
+		struct error error = {0};
+
+		assert_int_equal(json_parse(text, strlen(text), "zeros", &value, &error),
+				 count > most ? -1 : 0);
+		if (count > most)
+			assert_non_null(strstr(error.message, "too many values"));
+		json_free(value);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +193,7 @@ int main(void)
 		cmocka_unit_test(nul_bytes_are_refused),
 		cmocka_unit_test(getters_are_strict),
 		cmocka_unit_test(documents_are_printed),
+		cmocka_unit_test(as_many_values_as_memory_is_fit_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
