@@ -15,7 +15,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/lab"))
 
 import act  # noqa: E402
+import health  # noqa: E402
+import hostile  # noqa: E402
 import install  # noqa: E402
+import instructions  # noqa: E402
 import kvm_verdicts  # noqa: E402
 import load  # noqa: E402
 import mend  # noqa: E402
@@ -154,7 +157,8 @@ def vulkan(lab, rounds):
 COMPARISONS = {"lane": [healthy, https], "action": [action], "dead": [black_holed],
                "devices": [kvm_verdicts.compare, vulkan],
                "install": [install.closures, install.repacked, install.on_disk, install.memory, mend.states],
-               "load": [load.storm]}
+               "bazel": [health.compare], "instructions": [instructions.counts],
+               "load": [load.storm], "hostile": [hostile.bounds]}
 
 
 def main():
