@@ -89,7 +89,7 @@ static int connect_to(const struct peer *peer, int type)
 
 static int wait_ms(int64_t end_us)
 {
-	int64_t left_us = starvation_left_us(end_us);
+	int64_t left_us = starvation_wait_us(end_us);
 
 	return left_us > 0 ? (int)((left_us + 999) / 1000) : 0;
 }
@@ -148,7 +148,7 @@ static bool transfer_all(int fd, uint8_t *bytes, size_t length, bool is_sending,
 			length -= (size_t)count;
 		} else if (count == 0 || (errno != EAGAIN && errno != EINTR && errno != ENOTCONN)) {
 			return false;
-		} else if (poll(&ready, 1, wait_ms(end_us)) <= 0) {
+		} else if (wait_ms(end_us) == 0 || poll(&ready, 1, wait_ms(end_us)) < 0) {
 			return false;
 		}
 	}
@@ -251,7 +251,7 @@ static void wait_for(struct enquiry *enquiry, const struct peer *peer, int64_t e
 			if (ready[i].revents)
 				listen_to(enquiry, &enquiry->peers[i]);
 		/* Asked each time: in a flood of foreign packets poll never comes to its end. */
-		if (starvation_left_us(end_us) <= 0)
+		if (starvation_wait_us(end_us) <= 0)
 			return;
 	}
 }

@@ -21,7 +21,7 @@ struct http_clock http_clock_begin(const struct http_request *request)
 int http_clock_left_ms(const struct http_clock *clock, bool is_connected)
 {
 	bool is_connecting = !is_connected && clock->connect_end_us < clock->end_us;
-	int64_t left_us = starvation_left_us(is_connecting ? clock->connect_end_us : clock->end_us);
+	int64_t left_us = starvation_wait_us(is_connecting ? clock->connect_end_us : clock->end_us);
 
 	if (left_us <= 0)
 		return 0;

@@ -75,7 +75,9 @@ static bool fail_closed(struct nix_daemon *daemon)
 
 static int64_t left_of(const struct nix_daemon *daemon)
 {
-	return daemon->deadline_us + starvation_together_us(0) - run_clock_us();
+	int64_t left_us = daemon->deadline_us - run_clock_us();
+
+	return left_us > 0 ? left_us : left_us + starvation_together_us(0);
 }
 
 /* Returns whether it is worth looking for bytes again. Who sleeps on is never kept from running, so in

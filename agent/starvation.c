@@ -78,6 +78,13 @@ int64_t starvation_left_us(int64_t end_us)
 	return end_us - starvation_end_us(0);
 }
 
+int64_t starvation_wait_us(int64_t end_us)
+{
+	int64_t wait_us = end_us - run_clock_us();
+
+	return wait_us > 0 ? wait_us : starvation_left_us(end_us);
+}
+
 int64_t starvation_together_us(pid_t pid)
 {
 	return TURNS_TOGETHER * starvation_us(pid);

@@ -17,6 +17,10 @@ int64_t starvation_us(pid_t pid);
 int64_t starvation_end_us(int64_t budget_us);
 int64_t starvation_left_us(int64_t end_us);
 
+/* How long may be waited for END_US until it is asked again: no more than what is left, and the kernel is
+ * not troubled as long as the clock says so much. 0 or less when it is past. */
+int64_t starvation_wait_us(int64_t end_us);
+
 /* What PID is given back where it waits for a process of the same machine, which is kept from running
  * as well: when it is woken, when the child is that it makes, and when that answers. */
 int64_t starvation_together_us(pid_t pid);
