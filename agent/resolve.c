@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "agent/dns_query.h"
+#include "agent/run.h"
 #include "agent/starvation.h"
 #include "agent/text.h"
 
@@ -259,14 +260,14 @@ bool resolve_is_full_name(const struct resolver *resolver, const char *host)
 void resolve_host(const struct resolver *resolver, const char *host, unsigned int deadline_ms,
 		  struct resolve_answer *ret)
 {
-	int64_t start_us = starvation_end_us(0);
+	int64_t starved_us = starvation_us(0), start_us = run_clock_us();
 	size_t length = strlen(host);
 	bool is_absolute = length && host[length - 1] == '.';
 	char name[DNS_MAX_NAME];
 	struct search search = {
 		.resolver = resolver,
 		.host = name,
-		.end_us = start_us + deadline_ms * INT64_C(1000),
+		.end_us = starvation_end_us(deadline_ms * INT64_C(1000)),
 		.is_full_name = resolve_is_full_name(resolver, host),
 		.answer = ret,
 	};
@@ -285,5 +286,6 @@ void resolve_host(const struct resolver *resolver, const char *host, unsigned in
 	(void)snprintf(name, sizeof(name), "%.*s", (int)(length - is_absolute), host);
 	search_dns(&search, is_absolute);
 	/* That an answer lay unread while this process could not run is no slowness of DNS. */
-	ret->took_us = starvation_end_us(0) - start_us;
+	ret->took_us = run_clock_us() - start_us;
+	ret->took_us -= starvation_us(0) - starved_us;
 }

@@ -184,21 +184,24 @@ static void start_waiting(struct crew *crew, struct run *run)
 }
 
 /* Whether the worker has had its time. What the machine kept its process and this one from running is
- * given back; one that waits for a processor at this moment gets a little more, again and again. */
+ * given back; one that waits for a processor at this moment gets a little more, again and again. Any time
+ * may pass between two lines here: so the state is asked for before the time that ends with it. */
 static bool is_over(const struct crew *crew, struct worker *worker)
 {
 	int64_t now_us = run_clock_us(), limit_us;
+	bool is_kept;
 
 	if (now_us < worker->deadline_us)
 		return false;
 	if (worker->result->task->has_own_deadline)
 		return true;
-	limit_us = crew->phase_end_us + starvation_us(0) + starvation_us(worker->pid);
+	is_kept = starvation_is_now(worker->pid);
 	worker->deadline_us = worker->end_us + starvation_together_us(worker->pid);
+	limit_us = crew->phase_end_us + starvation_together_us(0) +
+		   starvation_together_us(worker->pid);
 	if (worker->state == WORKER_TALKING && worker->deadline_us > limit_us)
 		worker->deadline_us = limit_us;
-	if (worker->deadline_us <= now_us && now_us < limit_us + MAX_WAIT_US &&
-	    starvation_is_now(worker->pid))
+	if (is_kept && worker->deadline_us <= now_us && now_us < limit_us + MAX_WAIT_US)
 		worker->deadline_us = now_us + LOOK_AGAIN_US;
 	return worker->deadline_us <= now_us;
 }

@@ -11,8 +11,10 @@
 #include "agent/cleanup.h"
 #include "agent/run.h"
 
+#define BOTH_SIDES 2
 #define TURNS_TOGETHER 4      /* ours, and the other side's */
 #define MAX_RUN_NS 250000000u /* a probe computes for some milliseconds */
+#define MIN_WAITED_NS 100000000u
 #define MAX_TEXT_BYTES 1024u
 
 /* On a processor, and waiting for one. */
@@ -48,19 +50,24 @@ static struct scheduled scheduled_of(pid_t pid)
 }
 
 /* proc_pid_stat(5): the state stands behind the name, which may hold anything. */
-static bool is_ready_to_run(pid_t pid)
+static char state_of(pid_t pid)
 {
 	char text[MAX_TEXT_BYTES];
 	const char *name_end;
 
 	read_proc(pid, "stat", text);
 	name_end = strrchr(text, ')');
-	return name_end && name_end[1] == ' ' && name_end[2] == 'R';
+	return name_end && name_end[1] == ' ' ? name_end[2] : '\0';
 }
 
 bool starvation_is_now(pid_t pid)
 {
-	return is_ready_to_run(pid) && scheduled_of(pid).ran_ns < MAX_RUN_NS;
+	const char state = state_of(pid);
+	const struct scheduled scheduled = scheduled_of(pid);
+	/* In the kernel it waits for a lock, whose holder may not run either where others had to wait. */
+	bool can_go_on = state == 'R' || (state == 'D' && scheduled.waited_ns >= MIN_WAITED_NS);
+
+	return can_go_on && scheduled.ran_ns < MAX_RUN_NS;
 }
 
 int64_t starvation_us(pid_t pid)
@@ -68,14 +75,20 @@ int64_t starvation_us(pid_t pid)
 	return (int64_t)(scheduled_of(pid).waited_ns / 1000);
 }
 
+/* Between the two looks the process may be kept from running as well: in this order, and in the other one
+ * below, that is no loss. */
 int64_t starvation_end_us(int64_t budget_us)
 {
-	return run_clock_us() - starvation_us(0) + budget_us;
+	int64_t starved_us = starvation_us(0);
+
+	return run_clock_us() - BOTH_SIDES * starved_us + budget_us;
 }
 
 int64_t starvation_left_us(int64_t end_us)
 {
-	return end_us - starvation_end_us(0);
+	int64_t left_us = end_us - run_clock_us();
+
+	return left_us + BOTH_SIDES * starvation_us(0);
 }
 
 int64_t starvation_wait_us(int64_t end_us)

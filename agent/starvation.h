@@ -12,8 +12,9 @@
  * may be in; 0 where the kernel does not tell (/proc/PID/schedstat). */
 int64_t starvation_us(pid_t pid);
 
-/* When a budget is over that begins now, and the microseconds until then (below 0 when it is past): on
- * run_clock_us(), stopped while this process was kept from running. */
+/* When a budget is over that begins now, and the microseconds until then (below 0 when it is past). What
+ * this process was kept from running is given back twice: once for itself, and once for the other side,
+ * which on a machine of its own was not, and on this one was. */
 int64_t starvation_end_us(int64_t budget_us);
 int64_t starvation_left_us(int64_t end_us);
 

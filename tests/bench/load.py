@@ -18,6 +18,7 @@ PODS = 100
 READY = ("nix-ready", "attic-ready", "bazel-ready", "substituters-ready")
 MOST_REQUESTS = 3  # to one endpoint, for a job: the aim
 FIRST = -20  # of setpriority
+SHOWN = 12   # findings of those that missed a server
 
 
 def descendants(pid):
@@ -62,8 +63,11 @@ def print_verdicts(agents):
     bad = collections.Counter(found["id"] for agent in agents for found in agent.report["findings"]
                               if found["severity"] in ("warning", "error"))
     print(f"  warnings and errors: {dict(bad) or 'none'}")
-    aim("agents that miss a server which is there",
-        sum(any(agent.severity(id_) != "ok" for id_ in READY) for agent in agents), 0)
+    missing = [agent for agent in agents if any(agent.severity(id_) != "ok" for id_ in READY)]
+    for found in [found for agent in missing for found in agent.report["findings"]
+                  if found["severity"] in ("warning", "error")][:SHOWN]:
+        print(f"    {found['id']}: {found['detail']}")
+    aim("agents that miss a server which is there", len(missing), 0)
 
 
 def print_requests(counts, agents):
