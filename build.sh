@@ -89,7 +89,7 @@ cmd_demo() {
 	exec "$(find_python)" tests/lab/demo.py "$@"
 }
 
-#: bench [WHAT...]  measure lane, action, dead, devices, install, bazel, instructions, load or hostile (or all)
+#: bench [WHAT...]  measure lane, action, dead, devices, install, bazel, instructions, hostile or load (or all)
 cmd_bench() {
 	need bench
 	cmd_build

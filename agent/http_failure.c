@@ -103,8 +103,8 @@ enum http_failure http_failure_of_handshake(const char *message)
 
 	if (http_failure_is_client_certificate(message))
 		return HTTP_TLS_CLIENT_CERTIFICATE;
-	if (strstr(message,
-		   "unrecognized name")) /* the alert of a server that knows no such host */
+	/* The alert of a server that knows no such host. */
+	if (strstr(message, "unrecognized name"))
 		return HTTP_TLS_WRONG_HOST;
 	for (size_t i = 0; i < COUNT(ends); i++)
 		if (strstr(message, ends[i]))

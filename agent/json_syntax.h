@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 #define JSON_MAX_DEPTH 32u
-#define JSON_MAX_VALUES                                                                            \
-	65536u /* each takes some 80 bytes of memory, and two of text are enough for it */
+/* Each takes some 80 bytes of memory, and two bytes of text are enough for it. */
+#define JSON_MAX_VALUES 65536u
 #define JSON_MAX_NUMBER_LENGTH 60u
 
 struct json_fault {

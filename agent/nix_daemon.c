@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "agent/nix_wire.h"
-#include "agent/run.h"
+#include "agent/starvation.h"
 #include "agent/text.h"
 
 #define CLIENT_MAGIC 0x6e697863u /* "nixc" */
@@ -230,7 +230,7 @@ enum nix_daemon_outcome nix_daemon_handshake(struct nix_daemon *ret, int fd, uns
 {
 	*ret = (struct nix_daemon){
 		.fd = fd,
-		.deadline_us = run_clock_us() + timeout_ms * INT64_C(1000),
+		.deadline_us = starvation_end_us(timeout_ms * INT64_C(1000)),
 		.bytes_left = MAX_TOTAL_BYTES,
 	};
 	if (exchange_magic(ret, protocol) && exchange_features(ret) && read_version(ret) &&

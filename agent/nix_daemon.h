@@ -30,7 +30,7 @@ enum nix_trust { NIX_TRUST_UNKNOWN, NIX_TRUST_TRUSTED, NIX_TRUST_UNTRUSTED };
 
 struct nix_daemon {
 	int fd;                          /* connected, non-blocking; the caller's */
-	int64_t deadline_us;             /* run_clock_us() when patience ends */
+	int64_t deadline_us;             /* starvation_end_us() of our patience */
 	size_t bytes_left;               /* how much more the daemon may say */
 	enum nix_daemon_outcome outcome; /* of the last call */
 	unsigned int server_protocol;    /* as the daemon names it, 0 until then */

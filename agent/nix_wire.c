@@ -15,7 +15,6 @@
 #include "agent/mem.h"
 #include "agent/nix_daemon.h"
 #include "agent/root.h"
-#include "agent/run.h"
 #include "agent/starvation.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -73,19 +72,12 @@ static bool fail_closed(struct nix_daemon *daemon)
 	return false;
 }
 
-static int64_t left_of(const struct nix_daemon *daemon)
-{
-	int64_t left_us = daemon->deadline_us - run_clock_us();
-
-	return left_us > 0 ? left_us : left_us + starvation_together_us(0);
-}
-
 /* Returns whether it is worth looking for bytes again. Who sleeps on is never kept from running, so in
  * order to notice that the machine is short of processors it wakes now and then. */
 static bool wait_for_bytes(struct nix_daemon *daemon)
 {
 	struct pollfd news = {.fd = daemon->fd, .events = POLLIN};
-	int64_t left_us = left_of(daemon);
+	int64_t left_us = starvation_wait_us(daemon->deadline_us);
 
 	if (left_us > 0) {
 		(void)poll(&news, 1,
@@ -116,7 +108,7 @@ static bool read_bytes(struct nix_daemon *daemon, void *ret, size_t count)
 			return fail_closed(daemon);
 		}
 		/* A byte now and then must not keep the exchange alive. */
-		if (count > 0 && left_of(daemon) <= 0) {
+		if (count > 0 && starvation_wait_us(daemon->deadline_us) <= 0) {
 			daemon->outcome = NIX_DAEMON_SILENT;
 			return false;
 		}

@@ -188,17 +188,15 @@ static void start_waiting(struct crew *crew, struct run *run)
  * may pass between two lines here: so the state is asked for before the time that ends with it. */
 static bool is_over(const struct crew *crew, struct worker *worker)
 {
-	int64_t now_us = run_clock_us(), limit_us;
+	int64_t now_us = run_clock_us(), given_us, limit_us;
 	bool is_kept;
 
-	if (now_us < worker->deadline_us)
-		return false;
-	if (worker->result->task->has_own_deadline)
-		return true;
+	if (now_us < worker->deadline_us || worker->result->task->has_own_deadline)
+		return now_us >= worker->deadline_us;
 	is_kept = starvation_is_now(worker->pid);
-	worker->deadline_us = worker->end_us + starvation_together_us(worker->pid);
-	limit_us = crew->phase_end_us + starvation_together_us(0) +
-		   starvation_together_us(worker->pid);
+	given_us = starvation_given_us(worker->pid);
+	limit_us = crew->phase_end_us + starvation_given_us(0) + given_us;
+	worker->deadline_us = worker->end_us + given_us;
 	if (worker->state == WORKER_TALKING && worker->deadline_us > limit_us)
 		worker->deadline_us = limit_us;
 	if (is_kept && worker->deadline_us <= now_us && now_us < limit_us + MAX_WAIT_US)
@@ -265,7 +263,7 @@ static void finish(struct worker *worker, const struct run *run, enum task_end e
 }
 
 /* Reaps without waiting: a process that is stuck in the kernel is left behind. */
-static void try_reap(const struct crew *crew, struct worker *worker, const struct run *run)
+static void try_reap(struct worker *worker, const struct run *run, bool is_late)
 {
 	siginfo_t info = {0};
 	int status = 0;
@@ -277,7 +275,7 @@ static void try_reap(const struct crew *crew, struct worker *worker, const struc
 		(void)waitpid(worker->pid, &status, 0);
 		worker->result->wait_status = status;
 		finish(worker, run, judge_end(worker, status));
-	} else if (is_over(crew, worker)) {
+	} else if (is_late) {
 		(void)kill(-worker->pid, SIGKILL);
 		finish(worker, run,
 		       worker->verdict == TASK_END_DONE ? TASK_END_CRASHED : worker->verdict);
@@ -311,13 +309,16 @@ static void serve(struct crew *crew, struct run *run)
 {
 	for (size_t i = 0; i < crew->count; i++) {
 		struct worker *worker = &crew->workers[i];
+		enum worker_state state = worker->state;
+		/* Asked first: what it says and whether it ends meanwhile counts. */
+		bool is_late = state != WORKER_GONE && is_over(crew, worker);
 
-		if (worker->state == WORKER_TALKING)
+		if (state == WORKER_TALKING)
 			listen_to(worker);
-		if (worker->state == WORKER_TALKING && is_over(crew, worker))
+		if (worker->state == WORKER_TALKING && is_late)
 			stop(worker, TASK_END_TIMEOUT);
 		if (worker->state == WORKER_ENDING)
-			try_reap(crew, worker, run);
+			try_reap(worker, run, is_late && state == WORKER_ENDING);
 	}
 }
 

@@ -11,8 +11,7 @@
 #include "agent/cleanup.h"
 #include "agent/run.h"
 
-#define BOTH_SIDES 2
-#define TURNS_TOGETHER 4      /* ours, and the other side's */
+#define TIMES_GIVEN_BACK 3
 #define MAX_RUN_NS 250000000u /* a probe computes for some milliseconds */
 #define MIN_WAITED_NS 100000000u
 #define MAX_TEXT_BYTES 1024u
@@ -60,12 +59,17 @@ static char state_of(pid_t pid)
 	return name_end && name_end[1] == ' ' ? name_end[2] : '\0';
 }
 
+/* Where others had to wait, a lock in the kernel may have a holder that cannot run. */
+static bool is_machine_short(const struct scheduled *one)
+{
+	return one->waited_ns + scheduled_of(0).waited_ns >= MIN_WAITED_NS;
+}
+
 bool starvation_is_now(pid_t pid)
 {
 	const char state = state_of(pid);
 	const struct scheduled scheduled = scheduled_of(pid);
-	/* In the kernel it waits for a lock, whose holder may not run either where others had to wait. */
-	bool can_go_on = state == 'R' || (state == 'D' && scheduled.waited_ns >= MIN_WAITED_NS);
+	bool can_go_on = state == 'R' || (state == 'D' && is_machine_short(&scheduled));
 
 	return can_go_on && scheduled.ran_ns < MAX_RUN_NS;
 }
@@ -75,20 +79,25 @@ int64_t starvation_us(pid_t pid)
 	return (int64_t)(scheduled_of(pid).waited_ns / 1000);
 }
 
+int64_t starvation_given_us(pid_t pid)
+{
+	return TIMES_GIVEN_BACK * starvation_us(pid);
+}
+
 /* Between the two looks the process may be kept from running as well: in this order, and in the other one
  * below, that is no loss. */
 int64_t starvation_end_us(int64_t budget_us)
 {
-	int64_t starved_us = starvation_us(0);
+	int64_t given_us = starvation_given_us(0);
 
-	return run_clock_us() - BOTH_SIDES * starved_us + budget_us;
+	return run_clock_us() - given_us + budget_us;
 }
 
 int64_t starvation_left_us(int64_t end_us)
 {
 	int64_t left_us = end_us - run_clock_us();
 
-	return left_us + BOTH_SIDES * starvation_us(0);
+	return left_us + starvation_given_us(0);
 }
 
 int64_t starvation_wait_us(int64_t end_us)
@@ -96,9 +105,4 @@ int64_t starvation_wait_us(int64_t end_us)
 	int64_t wait_us = end_us - run_clock_us();
 
 	return wait_us > 0 ? wait_us : starvation_left_us(end_us);
-}
-
-int64_t starvation_together_us(pid_t pid)
-{
-	return TURNS_TOGETHER * starvation_us(pid);
 }

@@ -12,9 +12,12 @@
  * may be in; 0 where the kernel does not tell (/proc/PID/schedstat). */
 int64_t starvation_us(pid_t pid);
 
-/* When a budget is over that begins now, and the microseconds until then (below 0 when it is past). What
- * this process was kept from running is given back twice: once for itself, and once for the other side,
- * which on a machine of its own was not, and on this one was. */
+/* What is given back for it: the time itself, and as much again for each time that the other side has to
+ * be woken, whose processes starve as well where they share the machine. */
+int64_t starvation_given_us(pid_t pid);
+
+/* When a budget is over that begins now, and the microseconds until then (below 0 when it is past): on
+ * run_clock_us(), set back by what has been given back. */
 int64_t starvation_end_us(int64_t budget_us);
 int64_t starvation_left_us(int64_t end_us);
 
@@ -22,9 +25,6 @@ int64_t starvation_left_us(int64_t end_us);
  * not troubled as long as the clock says so much. 0 or less when it is past. */
 int64_t starvation_wait_us(int64_t end_us);
 
-/* What PID is given back where it waits for a process of the same machine, which is kept from running
- * as well: when it is woken, when the child is that it makes, and when that answers. */
-int64_t starvation_together_us(pid_t pid);
-
-/* Whether PID could go on now, and has not computed for as long as one that goes round in circles. */
+/* Whether PID could go on now, or waits in the kernel of a machine on which this process had to wait too,
+ * and has not computed for as long as one that goes round in circles. */
 bool starvation_is_now(pid_t pid);

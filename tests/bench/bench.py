@@ -157,8 +157,8 @@ def vulkan(lab, rounds):
 COMPARISONS = {"lane": [healthy, https], "action": [action], "dead": [black_holed],
                "devices": [kvm_verdicts.compare, vulkan],
                "install": [install.closures, install.repacked, install.on_disk, install.memory, mend.states],
-               "bazel": [health.compare], "instructions": [instructions.counts],
-               "load": [load.storm], "hostile": [hostile.bounds]}
+               "bazel": [health.compare], "instructions": [instructions.counts], "hostile": [hostile.bounds],
+               "load": [load.storm]}  # the last: it changes the servers' priority
 
 
 def main():

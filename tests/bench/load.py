@@ -15,7 +15,7 @@ from figures import aim
 
 AGENTS = 1000
 PODS = 100
-READY = ("nix-ready", "attic-ready", "bazel-ready", "substituters-ready")
+READY = ("system-ready", "nix-ready", "attic-ready", "bazel-ready", "substituters-ready")
 MOST_REQUESTS = 3  # to one endpoint, for a job: the aim
 FIRST = -20  # of setpriority
 SHOWN = 12   # findings of those that missed a server
@@ -71,7 +71,7 @@ def print_verdicts(agents):
 
 
 def print_requests(counts, agents):
-    """By endpoint, for a job."""
+    """By endpoint, for a job: the mean is what each did, as each that has proven a server has asked it."""
     attic, bazel, names = (counts.take(server) for server in ("attic", "bazel", "names"))
     for path, number in attic.most_common():
         print(f"  Attic: {number / agents:.3f} a job  {path.partition('.')[0][:60]}")

@@ -9,7 +9,7 @@ import pytest
 from runner_files import parse
 
 AGENTS = 30
-PROVEN = ("nix-ready", "attic-ready", "bazel-ready", "substituters-ready")
+PROVEN = ("system-ready", "nix-ready", "attic-ready", "bazel-ready", "substituters-ready")
 
 
 @pytest.fixture(name="crowded", scope="module")
