@@ -48,9 +48,9 @@ def _build(fresh, suites):
 
 def make(image, log=lambda text: None):
     """Makes it where it is missing; returns the folder with its layer `nix`, `names` and `registration`."""
-    bare = images.make(log=log)
+    base = images.make(log=log)
     with build_lock():
-        final = BUILD / "images" / f"{image}-{digest(*SUITES[image], bare.name, *RECIPE)}"
+        final = BUILD / "images" / f"{image}-{digest(*SUITES[image], base.name, *RECIPE)}"
         if not final.exists():
             log(f"making the image {image} in {final}")
             for old in final.parent.glob(f"{image}-*"):
