@@ -16,6 +16,7 @@
 #include "agent/error.h"
 #include "agent/ignore.h"
 #include "agent/mem.h"
+#include "agent/named_path.h"
 #include "agent/root.h"
 #include "agent/run.h"
 #include "agent/strbuf.h"
@@ -352,19 +353,19 @@ static char *shown_path(const char *path)
 
 int check_tree_path(struct check_tree *tree, const char *path, struct error *error)
 {
-	CLEANUP_FREE char *here = *path == '/' ? mem_strdup("") : getcwd(NULL, 0);
-	CLEANUP_FREE char *absolute = mem_format("%s/%s", here ? here : "", path);
+	CLEANUP_FREE char *absolute = named_path(path);
 	CLEANUP_FREE char *shown = shown_path(path);
-	CLEANUP_CLOSE int fd = root_open(tree->root, absolute, READ_FLAGS, 0);
+	CLEANUP_CLOSE int fd = -1;
 	struct stat status;
 
-	if (!here)
+	if (!absolute)
 		return error_set(error, ERROR_USAGE,
 				 "contract check %.200s: the working directory is gone; change to "
 				 "another one, or name the path from /",
 				 path);
 	if (!tree->filter.needles.count)
 		check_filter_make(&tree->filter, tree->text.contract);
+	fd = root_open(tree->root, absolute, READ_FLAGS, 0);
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return error_set(error, ERROR_USAGE, "contract check %.200s: %s", path,
 				 strerror(errno));

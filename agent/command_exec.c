@@ -15,6 +15,7 @@
 #include "agent/pipeline.h"
 #include "agent/strbuf.h"
 #include "agent/talk.h"
+#include "agent/task_end.h"
 #include "agent/text.h"
 
 /* What is not a proof takes milliseconds; a machine under load takes longer. */
@@ -102,7 +103,8 @@ static void say_end(const struct exec_result *result, const char *command, bool 
 	case EXEC_INTERRUPTED:
 		return;
 	case EXEC_NOT_STARTED:
-		cause = mem_format("the proofs could not be started: %s", strerror(result->status));
+		cause = mem_format("the proofs could not be started: %s%s",
+				   strerror(result->status), task_end_limit(result->status));
 		break;
 	}
 	sentence = mem_format("%s; %s is started %s", cause, command,

@@ -14,6 +14,7 @@
 #include "agent/json.h"
 #include "agent/json_read.h"
 #include "agent/mem.h"
+#include "agent/named_path.h"
 #include "agent/narinfo.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
@@ -273,11 +274,17 @@ static int parse(struct contract *contract, const char *text, size_t length, str
 static int read_text(struct strbuf *out, const struct root *root, const char *path,
 		     struct error *error)
 {
+	CLEANUP_FREE char *whole = path ? named_path(path) : NULL;
+
 	if (!path) {
 		strbuf_add(out, contract_text, contract_text_length);
 		return 0;
 	}
-	if (root_read(root, path, out))
+	if (!whole)
+		return error_set(
+			error, ERROR_USAGE,
+			"--contract %s: the working directory is gone; name the file from /", path);
+	if (root_read(root, whole, out))
 		return error_set(error, error_code_for(errno), "--contract %s: %s", path,
 				 errno == ENOENT ? "there is no such file" : strerror(errno));
 	return 0;

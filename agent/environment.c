@@ -4,12 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/cleanup.h"
 #include "agent/command.h"
 #include "agent/job.h"
 #include "agent/mem.h"
+#include "agent/named_path.h"
 #include "agent/redact.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -174,15 +174,13 @@ static bool ends_in_slash(const char *path)
 	return *path && path[strlen(path) - 1] == '/';
 }
 
-/* DIRECTORY is named as a person names it: relative to where he stands. */
 static char *path_below(const char *directory, const char *name)
 {
-	CLEANUP_FREE char *here = *directory == '/' ? mem_strdup("") : getcwd(NULL, 0);
+	CLEANUP_FREE char *whole = named_path(directory);
 
-	if (!here)
+	if (!whole)
 		return NULL;
-	return mem_format("%s%s%s%s%s", here, *here ? "/" : "", directory,
-			  ends_in_slash(directory) ? "" : "/", name);
+	return mem_format("%s%s%s", whole, ends_in_slash(whole) ? "" : "/", name);
 }
 
 char *environment_file_path(const struct job *job, const char *name)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "agent/cleanup.h"
 #include "agent/context.h"
@@ -13,6 +12,7 @@
 #include "agent/expect_keys.h"
 #include "agent/json.h"
 #include "agent/mem.h"
+#include "agent/named_path.h"
 #include "agent/options.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -20,17 +20,6 @@
 #define FILE_MAX_BYTES 65536u
 #define SOURCE_MAX_BYTES 256u
 #define DEFAULT_PATH ".github/spinup.json"
-
-/* --expect is named as a person names files: relative to where he stands. */
-static char *absolute_path(const char *path)
-{
-	CLEANUP_FREE char *here = NULL;
-
-	if (*path == '/')
-		return mem_strdup(path);
-	here = getcwd(NULL, 0);
-	return here ? mem_format("%s/%s", here, path) : NULL;
-}
 
 /* 1 when PATH was read, 0 when there is no such file, -1 with ERROR. */
 static int read_file(struct expectations *ret, const struct context *context, const char *path,
@@ -58,7 +47,7 @@ static int read_file(struct expectations *ret, const struct context *context, co
 static int read_given(struct expectations *ret, const char *given, const struct context *context,
 		      struct error *error)
 {
-	CLEANUP_FREE char *path = absolute_path(given);
+	CLEANUP_FREE char *path = named_path(given);
 	int status;
 
 	ret->source = text_cleaned(given, SOURCE_MAX_BYTES);

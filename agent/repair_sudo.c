@@ -15,6 +15,7 @@
 #include "agent/error.h"
 #include "agent/job.h"
 #include "agent/mem.h"
+#include "agent/named_path.h"
 #include "agent/repair.h"
 #include "agent/repair_call.h"
 #include "agent/run.h"
@@ -114,6 +115,8 @@ int repair_sudo_prepare(struct repair_sudo *ret, const struct job *job,
 	const struct options *options = job->options;
 	int64_t left_s = (wish->end_us - run_clock_us()) / 1000000;
 	CLEANUP_FREE char *seconds = mem_format("%d", left_s < 1 ? 1 : (int)left_s);
+	CLEANUP_FREE char *contract =
+		options->contract_path ? named_path(options->contract_path) : NULL;
 
 	*ret = (struct repair_sudo){.directory = {.fd = -1}};
 	words_add(&ret->arguments, find_sudo(&job->context.root));
@@ -124,9 +127,9 @@ int repair_sudo_prepare(struct repair_sudo *ret, const struct job *job,
 	words_add(&ret->arguments, "repair");
 	words_add(&ret->arguments, "--install-deadline");
 	words_add(&ret->arguments, seconds);
-	if (options->contract_path) {
+	if (contract) {
 		words_add(&ret->arguments, "--contract");
-		words_add(&ret->arguments, options->contract_path);
+		words_add(&ret->arguments, contract);
 	}
 	if (options->is_store_verified)
 		words_add(&ret->arguments, "--verify-store");

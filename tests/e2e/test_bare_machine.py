@@ -70,8 +70,7 @@ def shell(script, **more):
 
 def without(*things, under=(), **more):
     """Root takes something away and becomes the job's user."""
-    return Row(under=["/opt/lab/without", *things, "--", *under, *BECOME], user="root",
-               env=HOME, **more)
+    return Row(under=["/opt/lab/without", *things, "--", *under, *BECOME], user="root", env=HOME, **more)
 
 
 def at(seconds, **more):
@@ -104,7 +103,8 @@ ROWS = {
                                   "limit of open files (ulimit -n)")),
     "3 open files": limit("--nofile=3", run=NO_ROOT, exec=f"{NO_ROOT[1]} (ulimit -n)"),
     "no more processes": limit("--nproc=0", run=(1, NOT_STARTED), hook=(0, NOT_STARTED), sandbox="none",
-                               exec=f"{NO_PROOF}: Resource temporarily unavailable; spinup {AS_IT_WAS}"),
+                               exec=f"{NO_PROOF}: Resource temporarily unavailable (the limit of processes: ulimit -u, or "
+                                    f"the container's pids); spinup {AS_IT_WAS}"),
     "no pipes": deny("pipe2=EMFILE", run=(1, NOT_STARTED), sandbox="none"),
     "no memory": deny("mmap=ENOMEM", run=NO_MEMORY, exec=None),  # no command could live there
     "memory for little more than the program": limit(f"--as={SMALL}", run=NO_MEMORY, exec=NO_MEMORY[1]),
@@ -156,8 +156,7 @@ ROWS = {
                                                                "lane-flavour-differs": "warning"})),
     "a umask that forbids all": shell("umask 0777;"),
     "2 MB of environment": Row(env=HUGE),
-    "process 1": Row(under=["unshare", "--pid", "--fork", "--mount-proc", *BECOME], user="root",
-                     env=HOME),
+    "process 1": Row(under=["unshare", "--pid", "--fork", "--mount-proc", *BECOME], user="root", env=HOME),
 }
 COMMANDS = {"doctor": ["doctor", "--json"], "exec": ["exec", "--", "spinup", "version"], "run": ["run", "--json"],
             "hook": ["hook", "started", "--json"]}
@@ -169,7 +168,7 @@ def wanted(row, command):
 
 
 def measure(lab, row):
-    """{command: (its Result, GITHUB_ENV)} in one pod, which changes from one to the next only as a job's would."""
+    """{command: its Result} in one pod, which changes from one to the next only as a job's would."""
     found = {}
     with lab.pod(**{"image": "determinate", "daemon": "determinate", **row.place}) as pod:
         for name, command in COMMANDS.items():
@@ -329,7 +328,7 @@ GONE = "the working directory is gone; change to another one, or name the path f
     (["/opt/lab/without", "directory", "--"], ["contract", "check", "."], 2, f"contract check .: {GONE}"),
     (["/opt/lab/without", "directory", "--"], ["contract", "check", "etc"], 2, f"contract check etc: {GONE}"),
     (["/opt/lab/without", "directory", "--"], ["plan", "--expect", "x"], 2, "--expect x: there is no such file"),
-    (["/opt/lab/without", "directory", "--"], ["plan", "--contract", "x"], 2, "--contract x"),
+    (["/opt/lab/without", "directory", "--"], ["plan", "--contract", "x"], 2, "--contract x: the working directory is gone"),
     ([DENY, "openat2=ENOSYS", "--"], ["plan", "--root", "/"], 3, "--root /: this kernel does not offer openat2"),
     (["prlimit", "--nofile=4"], ["plan", "--contract", "/opt/lab/contract.json"], 3, "No file descriptors available"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")

@@ -119,6 +119,14 @@ def test_contracts_are_validated(bare):
         assert bad.rc == 2 and bad.stdout == "" and bad.stderr.startswith(f"spinup: /tmp/c.json{words}"), bad.stderr
 
 
+def test_a_contract_is_named_from_where_a_person_stands(bare):
+    bare.place({"/tmp/here/c.json": bare.read("/opt/lab/contract.json").popitem()[1]})
+    good = bare.exec(["spinup", "contract", "validate", "--contract", "here/../here/c.json"], cwd="/tmp").check()
+    assert good.stdout.startswith("contract here/../here/c.json: valid, version 1")
+    missing = bare.exec(["spinup", "contract", "validate", "--contract", "gone.json"], cwd="/tmp")
+    assert (missing.rc, missing.stderr) == (2, "spinup: --contract gone.json: there is no such file\n")
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams(healthy, closed):
     """Nothing of ours lands in a file that got a stream's number."""
