@@ -138,6 +138,8 @@ ROWS = {
                                 exec="/gone cannot be opened: No such file or directory; RUNNER_TEMP must name a "
                                      "directory that this user may write to (for an entrypoint: TMPDIR)"),
     # ---- streams
+    "no stdin": shell("exec <&-;"),
+    "no stderr": shell("exec 2>&-;"),
     "stderr is full": shell("exec 2>/dev/full;"),
     "nobody reads stderr": shell("mkfifo /tmp/p; exec 3<>/tmp/p 2>/tmp/p 3>&-;"),
     # ---- the network
