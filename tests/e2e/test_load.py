@@ -43,4 +43,4 @@ def test_a_job_costs_the_servers_little(crowded):
     assert set(attic.values()) == {AGENTS} and len(attic) == 3
     assert counts.take("bazel") == {"GETCAPABILITIES": AGENTS}
     names = counts.take("names")
-    assert max(names.values()) <= 2 * AGENTS  # the dns proof asks, and the cache's own
+    assert max(names.values()) <= 3 * AGENTS  # the dns proof asks, and the cache's own; one may ask again
