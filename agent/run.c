@@ -311,7 +311,8 @@ static void serve(struct crew *crew, struct run *run)
 		struct worker *worker = &crew->workers[i];
 		enum worker_state state = worker->state;
 		/* Asked first: what it says and whether it ends meanwhile counts. */
-		bool is_late = state != WORKER_GONE && is_over(crew, worker);
+		bool is_late = (state == WORKER_TALKING || state == WORKER_ENDING) &&
+			       is_over(crew, worker);
 
 		if (state == WORKER_TALKING)
 			listen_to(worker);

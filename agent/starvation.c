@@ -12,6 +12,7 @@
 #include "agent/run.h"
 
 #define TIMES_GIVEN_BACK 3
+#define MAX_GIVEN_US 20000000 /* a bound for all that happens on a machine without end of work */
 #define MAX_RUN_NS 250000000u /* a probe computes for some milliseconds */
 #define MIN_WAITED_NS 100000000u
 #define MAX_TEXT_BYTES 1024u
@@ -79,9 +80,18 @@ int64_t starvation_us(pid_t pid)
 	return (int64_t)(scheduled_of(pid).waited_ns / 1000);
 }
 
+static int64_t given_us(const struct scheduled *one)
+{
+	int64_t us = (int64_t)(TIMES_GIVEN_BACK * (one->waited_ns / 1000));
+
+	return us < MAX_GIVEN_US ? us : MAX_GIVEN_US;
+}
+
 int64_t starvation_given_us(pid_t pid)
 {
-	return TIMES_GIVEN_BACK * starvation_us(pid);
+	const struct scheduled scheduled = scheduled_of(pid);
+
+	return pid && scheduled.ran_ns >= MAX_RUN_NS ? 0 : given_us(&scheduled);
 }
 
 /* Between the two looks the process may be kept from running as well: in this order, and in the other one

@@ -12,8 +12,9 @@
  * may be in; 0 where the kernel does not tell (/proc/PID/schedstat). */
 int64_t starvation_us(pid_t pid);
 
-/* What is given back for it: the time itself, and as much again for each time that the other side has to
- * be woken, whose processes starve as well where they share the machine. */
+/* What is given back for it, at most 20 s: the time itself, and as much again for each time that the other
+ * side has to be woken, whose processes starve as well where they share the machine. Nothing to another
+ * process that has computed for as long as one that goes round in circles. */
 int64_t starvation_given_us(pid_t pid);
 
 /* When a budget is over that begins now, and the microseconds until then (below 0 when it is past): on
