@@ -8,10 +8,12 @@
 #include <string.h>
 
 #include "agent/cleanup.h"
+#include "agent/command.h"
 #include "agent/error.h"
 #include "agent/fact_names.h"
 #include "agent/mem.h"
 #include "agent/nix_profile.h"
+#include "agent/options.h"
 #include "agent/root.h"
 #include "agent/strbuf.h"
 #include "agent/text.h"
@@ -80,6 +82,13 @@ static bool is_expected(const struct expectations *expect, const char *name)
 	return false;
 }
 
+/* `spinup probe toolchain` where nobody says which. */
+static bool is_any_asked_for(const struct job *job)
+{
+	return job->options->command == COMMAND_PROBE && job->expect.tool_count == 0 &&
+	       !(job->required & LANE_DOCKER);
+}
+
 static void toolchain_plan(const struct job *job, struct plan *plan)
 {
 	for (size_t i = 0; i < sizeof(tools) / sizeof(tools[0]); i++) {
@@ -89,6 +98,8 @@ static void toolchain_plan(const struct job *job, struct plan *plan)
 			add_task(plan, tool, "the repository expects a version");
 		else if (strcmp(tool->name, "docker") == 0 && job->required & LANE_DOCKER)
 			add_task(plan, tool, "the lane promises docker");
+		else if (is_any_asked_for(job))
+			add_task(plan, tool, "asked for");
 	}
 }
 

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "agent/cleanup.h"
+#include "agent/command.h"
 #include "agent/job.h"
+#include "agent/options.h"
 #include "agent/plan.h"
 #include "agent/record.h"
 #include "agent/strbuf.h"
@@ -199,21 +201,34 @@ static void planned(void **state)
 		const char *tools[4];
 		unsigned int required;
 		const char *tasks; /* "toolchain:bazel promise, …" */
+		unsigned int command;
 	} cases[] = {
-		{{NULL}, LANE_NIX | LANE_BAZEL, ""},
-		{{"bazel"}, 0, "toolchain:bazel promise, "},
-		{{"nix", "determinate"}, LANE_NIX, "toolchain:nix advice, "},
+		{{NULL}, LANE_NIX | LANE_BAZEL, "", COMMAND_RUN},
+		{{"bazel"}, 0, "toolchain:bazel promise, ", COMMAND_RUN},
+		{{"nix", "determinate"}, LANE_NIX, "toolchain:nix advice, ", COMMAND_RUN},
 		{{"docker", "bazel"},
 		 LANE_DOCKER,
-		 "toolchain:bazel promise, toolchain:docker promise, "},
-		{{NULL}, LANE_DOCKER, "toolchain:docker promise, "},
+		 "toolchain:bazel promise, toolchain:docker promise, ",
+		 COMMAND_RUN},
+		{{NULL}, LANE_DOCKER, "toolchain:docker promise, ", COMMAND_RUN},
+		{{NULL},
+		 LANE_NIX,
+		 "toolchain:bazel promise, toolchain:docker promise, toolchain:nix advice, ",
+		 COMMAND_PROBE},
+		{{"bazel"}, 0, "toolchain:bazel promise, ", COMMAND_PROBE},
+		{{NULL}, LANE_DOCKER, "toolchain:docker promise, ", COMMAND_PROBE},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		CLEANUP_STRBUF struct strbuf found = STRBUF_INIT(1000);
 		struct expect_tool tools[4] = {0};
-		struct job job = {.required = cases[i].required, .expect = {.tools = tools}};
+		struct options options = {.command = cases[i].command};
+		struct job job = {
+			.options = &options,
+			.required = cases[i].required,
+			.expect = {.tools = tools},
+		};
 		struct plan plan = {0};
 
 		while (cases[i].tools[job.expect.tool_count]) {
