@@ -6,7 +6,6 @@ set -euo pipefail
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 libs=$repo/agent/libs
 build=$repo/build
-sysroot=$build/sysroot
 sources=$build/sources
 lock=$repo/deps.lock
 
@@ -15,8 +14,14 @@ packages=(musl zlib libzstd xz-utils cjson libseccomp nghttp2 openssl libarchive
 
 cflags=(-Os -pipe -fPIE -fstack-protector-strong -ffunction-sections -fdata-sections)
 cc=musl-gcc
-arch=$(uname -m)
-export LC_ALL=C PATH=$sysroot/bin:$PATH
+
+# The libraries are for this machine, or for $TARGET: then Debian's cross compiler makes them, in a place of
+# their own.
+arch=${TARGET:-$(uname -m)}
+tools='' out=$build
+[ "$arch" = "$(uname -m)" ] || tools=$arch-linux-gnu- out=$build/$arch
+sysroot=$out/sysroot
+export LC_ALL=C PATH=$sysroot/bin:$PATH AR=${tools}ar NM=${tools}nm RANLIB=${tools}ranlib
 
 say() { printf '%s\n' "$*" >&2; }
 die() { say "build.sh: $*"; exit 1; }

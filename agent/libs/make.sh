@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Fetches and builds all static libraries into build/sysroot; at once where nothing has changed.
+# Fetches and builds all static libraries into the sysroot; at once where nothing has changed.
 # SPDX-License-Identifier: Zlib
-# usage: make.sh [--locked | --lock]
+# usage: [TARGET=aarch64] make.sh [--locked | --lock]
 #   --locked  take exactly what deps.lock names, or stop
 #   --lock    take the newest that the archive has, and write deps.lock
 # shellcheck source-path=SCRIPTDIR source=env.sh
@@ -31,4 +31,4 @@ case ${1:-} in
 	;;
 esac
 make --no-print-directory -j"$(nproc)" -f "$libs/libs.mk"
-"$libs/sbom.sh" >"$build/sbom.json"
+"$libs/sbom.sh" >"$out/sbom.json"

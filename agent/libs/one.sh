@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds one static library from its Debian source package into build/sysroot, unless it is there.
+# Builds one static library from its Debian source package into the sysroot, unless it is there.
 # SPDX-License-Identifier: Zlib
 # usage: one.sh PACKAGE   (the recipe is recipes/PACKAGE.sh: `needs`, `licence` and a function `recipe`)
 # shellcheck source-path=SCRIPTDIR source=env.sh
 . "$(dirname "$0")/env.sh"
 
 package=$1
-work=$build/libs/$package
+work=$out/libs/$package
 stamp=$sysroot/.built/$package
 # shellcheck disable=SC2034 # the recipes use it
 make=("${MAKE:-make}" --no-print-directory)
@@ -20,7 +20,7 @@ key() {
 	{
 		cat "$libs/env.sh" "$libs/one.sh" "$libs/recipes/$package.sh"
 		cat "$sources/$package/.sums"
-		gcc -v 2>&1
+		"${tools}gcc" -v 2>&1
 		echo "$sysroot" "$arch"
 		for need in "${needs[@]}"; do cat "$sysroot/.built/$need"; done
 	} | sha256sum | cut -d' ' -f1
@@ -49,7 +49,7 @@ archive() {
 	local library=$1 f
 	shift
 	for f in "$@"; do "$cc" "${cflags[@]}" "${defines[@]}" -c "$f" -o "$work/$(basename "$f" .c).o"; done
-	ar rcs "$sysroot/lib/$library" "$work"/*.o
+	"$AR" rcs "$sysroot/lib/$library" "$work"/*.o
 }
 
 main() {
@@ -57,10 +57,10 @@ main() {
 	key=$(key)
 	[ "$(cat "$stamp" 2>/dev/null)" != "$key" ] || return 0
 	rm -f "$stamp"
-	mkdir -p "$sysroot/.built" "$sysroot/lib" "$sysroot/include" "$build/libs"
-	if ! (unpack && cd "$work/src" && set -e && recipe) >"$build/libs/$package.log" 2>&1; then
-		tail -n 25 "$build/libs/$package.log" >&2
-		die "$package does not build; the whole log is build/libs/$package.log"
+	mkdir -p "$sysroot/.built" "$sysroot/lib" "$sysroot/include" "$out/libs"
+	if ! (unpack && cd "$work/src" && set -e && recipe) >"$out/libs/$package.log" 2>&1; then
+		tail -n 25 "$out/libs/$package.log" >&2
+		die "$package does not build; the whole log is ${out#"$repo"/}/libs/$package.log"
 	fi
 	install -D -m 644 "$work/src/debian/copyright" "$sysroot/share/licences/$package"
 	rm -rf "$work"

@@ -52,7 +52,7 @@ component() (
 
 main() {
 	local package compiler version
-	compiler=$(gcc -dumpfullversion)
+	compiler=$("${tools}gcc" -dumpfullversion)
 	version=$(sed -n 's/^#define SPINUP_VERSION "\(.*\)"/\1/p' "$repo/agent/version.h")
 	cat <<-JSON
 		{

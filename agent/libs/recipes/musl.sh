@@ -4,17 +4,18 @@
 licence=MIT
 
 recipe() {
-	./configure --prefix="$sysroot" --syslibdir="$sysroot/lib" --disable-shared \
+	./configure CC="${tools}gcc" --prefix="$sysroot" --syslibdir="$sysroot/lib" --disable-shared \
 		CFLAGS="${cflags[*]/-fstack-protector-strong/}"
 	"${make[@]}" install
 	link_kernel_headers
 }
 
-# musl brings no kernel headers; they are the machine's own.
+# musl brings no kernel headers; they are the machine's own, or those that the cross compiler comes with.
 link_kernel_headers() {
-	local multiarch
-	multiarch=$(gcc -print-multiarch)
-	ln -sfn /usr/include/linux "$sysroot/include/linux"
-	ln -sfn /usr/include/asm-generic "$sysroot/include/asm-generic"
-	ln -sfn "/usr/include/$multiarch/asm" "$sysroot/include/asm"
+	local from=/usr/include asm
+	asm=$from/$(gcc -print-multiarch)/asm
+	[ -z "$tools" ] || from=/usr/${tools%-}/include asm=/usr/${tools%-}/include/asm
+	ln -sfn "$from/linux" "$sysroot/include/linux"
+	ln -sfn "$from/asm-generic" "$sysroot/include/asm-generic"
+	ln -sfn "$asm" "$sysroot/include/asm"
 }
