@@ -155,7 +155,7 @@ static int use_program(void)
 	pid_t child = fork();
 
 	if (child == 0) {
-		execl("/proc/self/exe", "sandbox_denials", "--nothing", (char *)NULL);
+		execl("/bin/true", "true", (char *)NULL);
 		_exit(errno);
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
@@ -360,14 +360,12 @@ static void clear_stage(void)
 	(void)rmdir(stage.directory);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	const struct rlimit no_core = {0, 0};
 	struct tally tally = {0};
 	struct sandbox *sandbox;
 
-	if (argc > 1 && strcmp(argv[1], "--nothing") == 0)
-		return 0; /* what use_program runs */
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	set_stage();
 	sandbox = prepared(OURS | STRANGERS, false);

@@ -2,6 +2,7 @@
 /* The gpu probe: the whole of it over fake machines (fixtures/gpu), its judge by tables of how a proof
  * may end, and its plan. */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,11 @@
 #include "tests/unit/heard.h"
 
 #define MAX_VARIABLES 16
+#ifdef __x86_64__
+#define IS_X86_64 true
+#else
+#define IS_X86_64 false
+#endif
 
 /* Runs the probe, or judges FACTS when there are any, and hears what it says. */
 static void hear(const struct job *job, const struct gpu_facts *facts, struct heard *ret)
@@ -395,12 +401,11 @@ static void check_fixture(const char *name)
 static void check_fixtures(void **state)
 {
 	(void)state;
-#ifdef __x86_64__
+	if (!IS_X86_64) {
+		print_message("the fixtures hold libraries of x86-64 machines\n");
+		skip();
+	}
 	fixture_each("gpu", 20, check_fixture);
-#else
-	print_message("the fixtures hold libraries of x86-64 machines\n");
-	skip();
-#endif
 }
 
 /* ---- plan */
