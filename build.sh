@@ -6,21 +6,30 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 jobs=$(nproc)
+out=build machine=$(uname -m) # of the binary; set_target changes them
+emulator=()           # what runs the binary's tests
+unset TARGET
 
 say() { printf '%s\n' "$*" >&2; }
 step() { printf '\n== %s\n' "$*" >&2; }
 die() { say "build.sh: $*"; exit 1; }
 
-#: build [--locked]  make build/spinup; --locked takes exactly what deps.lock names, or stops
+#: build [--locked] [--target aarch64]  make build/spinup, or build/aarch64/spinup by a cross compiler; --locked takes exactly what deps.lock names, or stops
 cmd_build() {
-	case "$*" in
-	'' | --locked) ;;
-	*) die "build takes nothing but --locked" ;;
-	esac
+	local locked=()
+	while [ $# -gt 0 ]; do
+		case $1 in
+		--locked) locked=(--locked) ;;
+		--target) set_target "${2:-}" && shift ;;
+		*) die "build takes nothing but --locked and --target aarch64" ;;
+		esac
+		shift
+	done
 	need build
-	agent/libs/make.sh "$@" >&2
-	compile build/spinup
-	say "build/spinup: $(stat -c %s build/spinup) bytes"
+	[ -z "${TARGET:-}" ] || need cross
+	agent/libs/make.sh "${locked[@]}" >&2
+	compile "$out/spinup"
+	say "$out/spinup: $(stat -c %s "$out/spinup") bytes"
 }
 
 #: lock  take the newest library sources that the archive has, and write deps.lock
@@ -51,6 +60,23 @@ cmd_static() {
 	[ ${#failed[@]} -eq 0 ] || { say "FAILED: ${failed[*]}"; return 1; }
 }
 
+#: aarch64 [NAME...]  build for aarch64 on another machine, and run the unit and static tests under qemu-user, or those named
+cmd_aarch64() {
+	local program left_out programs failed=() log=build/aarch64/filters.log
+	[ "$machine" != aarch64 ] || { say "aarch64: this machine is one: \`dev\` and \`static\` run them"; return; }
+	cmd_build --target aarch64
+	step "unit and static tests, aarch64 under qemu-user"
+	programs=$(tests/aarch64/programs.sh "$@")
+	# shellcheck disable=SC2046 # the first word of each line
+	compile build/aarch64/filters.so build/aarch64/emulated $(cut -d' ' -f1 <<<"$programs")
+	rm -f "$log"
+	emulator=(qemu-aarch64 -plugin "$PWD/build/aarch64/filters.so,log=$PWD/$log")
+	while read -r program left_out; do
+		LEFT_OUT=" $left_out " run_one "$PWD/$program" </dev/null || failed+=("$(basename "$program")")
+	done <<<"$programs"
+	[ ${#failed[@]} -eq 0 ] || { say "FAILED: ${failed[*]}"; return 1; }
+}
+
 #: run [--] ARGS...  build, then run build/spinup with these arguments
 cmd_run() {
 	cmd_build
@@ -64,11 +90,12 @@ cmd_test() {
 	cmd_build
 	./build.sh dev || status=1
 	./build.sh static || status=1
+	./build.sh aarch64 || status=1
 	fuzz_briefly || status=1
 	prepare_lab
 	python=$(find_python)
 	step "end to end"
-	[ $status -eq 0 ] || say "(unit, static or fuzz tests FAILED, see above)"
+	[ $status -eq 0 ] || say "(unit, static, aarch64 or fuzz tests FAILED, see above)"
 	[[ " $* " != *" tests/"* ]] || what=()
 	"$python" -m pytest -o cache_dir=build/pytest "${what[@]}" "$@" || status=1
 	return $status
@@ -97,7 +124,7 @@ cmd_bench() {
 	exec "$(find_python)" tests/bench/bench.py "$@"
 }
 
-#: lint [CHECK...]  aarch64, actions, cppcheck, format, layers, shellcheck, tidy (all of them, or those named)
+#: lint [CHECK...]  actions, cppcheck, format, layers, shellcheck, tidy (all of them, or those named)
 cmd_lint() {
 	local check failed=() checks=("$@")
 	need lint
@@ -130,20 +157,20 @@ cmd_fuzz() {
 	done
 }
 
-#: dist  put a release into build/dist, the same bytes each time: archive, binary, release.json
+#: dist [--target aarch64]  put a release into build/dist, the same bytes each time: archive, binary, release.json
 cmd_dist() {
 	local name time tree=build/dist/tree
-	cmd_build
-	name=spinup-$(version)-$(uname -m)-linux
+	cmd_build "$@"
+	name=spinup-$(version)-$machine-linux
 	time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y agent/version.h)}
 	rm -rf "$tree" && mkdir -p "$tree/$name/licences"
-	install -m 755 build/spinup "$tree/$name"
-	install -m 644 LICENSE README.md REFERENCE.md build/sbom.json "$tree/$name"
-	install -m 644 build/sysroot/share/licences/* "$tree/$name/licences"
+	install -m 755 "$out/spinup" "$tree/$name"
+	install -m 644 LICENSE README.md REFERENCE.md "$out/sbom.json" "$tree/$name"
+	install -m 644 "$out"/sysroot/share/licences/* "$tree/$name/licences"
 	tar -C "$tree" --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner \
 		--mode=go-w -cf - "$name" | gzip -9n >"build/dist/$name.tar.gz"
 	rm -rf "$tree"
-	install -m 755 build/spinup "build/dist/$name"
+	install -m 755 "$out/spinup" "build/dist/$name"
 	(cd build/dist && sha256sum "$name" "$name.tar.gz" | tee "$name.sha256")
 	release_json >build/dist/release.json
 }
@@ -151,7 +178,7 @@ cmd_dist() {
 #: set-up [GROUP...]  install what is missing: build, dev, lint, test, bench (default: all)
 cmd_set-up() {
 	local group groups=("$@")
-	[ ${#groups[@]} -gt 0 ] || groups=(build dev lint test bench)
+	[ ${#groups[@]} -gt 0 ] || groups=(build dev cross lint test bench)
 	for group in "${groups[@]}"; do need "$group"; done
 	[[ ! " ${groups[*]} " =~ \ test\  ]] || need_go
 	say "set-up: everything for ${groups[*]} is here"
@@ -159,8 +186,8 @@ cmd_set-up() {
 
 #: clean  remove what was built from our own sources; the libraries stay (rm -r build removes all)
 cmd_clean() {
-	rm -rf build/spinup build/release build/dev-gcc build/dev-clang build/fuzz build/static-tests \
-		build/lint build/dist
+	rm -rf build/{,aarch64/}{spinup,release,static-tests} build/dev-gcc build/dev-clang build/fuzz build/lint \
+		build/dist
 }
 
 #: help  this list
@@ -172,8 +199,16 @@ cmd_help() {
 
 # ---- what the commands share
 
+# For another machine than this one, Debian's cross compiler builds, in a folder of its own.
+set_target() {
+	[ "$1" != "$machine" ] || return 0
+	[ "$1" = aarch64 ] || die "--target takes aarch64, not '$1'"
+	export TARGET=$1
+	out=build/$1 machine=$1
+}
+
 # What actions/release.json says once this release is published. The other machine's binary counts where it
-# lies in build/dist too: `dist` on that machine made it.
+# lies in build/dist too: `dist` made it there, or for that target.
 release_json() {
 	local repository=https://github.com/tinyland-inc/spinup min_agent arch
 	min_agent=$(sed -n 's/^  "min_agent": "\(.*\)",$/\1/p' actions/release.json)
@@ -212,7 +247,7 @@ run_units() {
 run_one() {
 	local status=0 log=$1.log
 	ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1} UBSAN_OPTIONS=print_stacktrace=1 \
-		timeout 120 "$1" >"$log" 2>&1 || status=$?
+		timeout 120 "${emulator[@]}" "$1" >"$log" 2>&1 || status=$?
 	if [ $status -eq 0 ]; then
 		say "ok    $(basename "$1")  $(grep -aoE '\[  PASSED  \].*' "$log" | cut -c13- || true)"
 	else
@@ -276,8 +311,8 @@ group_packages() {
 	build) echo gcc libc6-dev make dpkg-dev perl xz-utils linux-libc-dev debian-archive-keyring libvulkan-dev ;;
 	dev) echo gcc libc6-dev make clang "$(clang_runtime)" libcurl4-openssl-dev libssl-dev libarchive-dev \
 		libcjson-dev libseccomp-dev libcmocka-dev ;;
-	lint) group_packages dev; echo clang-tidy clang-format cppcheck shellcheck gcc-aarch64-linux-gnu \
-		libc6-dev-arm64-cross python3-yaml ;;
+	lint) group_packages dev; echo clang-tidy clang-format cppcheck shellcheck python3-yaml ;;
+	cross) group_packages build; echo gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user ;;
 	test) group_packages build; group_packages dev; sed 's/#.*//' tests/lab/packages.txt
 		(find_python) >/dev/null 2>&1 || echo python3-pytest python3-jsonschema python3-yaml ;;
 	bench) echo valgrind cpu-checker libvirt-clients ;;

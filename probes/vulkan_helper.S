@@ -5,7 +5,7 @@
 	.global vulkan_helper
 	.type vulkan_helper, %object
 vulkan_helper:
-	.incbin "build/vulkan-helper"
+	.incbin VULKAN_HELPER
 .Lend:
 	.size vulkan_helper, . - vulkan_helper
 	.balign 4
