@@ -14,7 +14,7 @@ say() { printf '%s\n' "$*" >&2; }
 step() { printf '\n== %s\n' "$*" >&2; }
 die() { say "build.sh: $*"; exit 1; }
 
-#: build [--locked] [--target aarch64]  make build/spinup, or build/aarch64/spinup by a cross compiler; --locked takes exactly what deps.lock names, or stops
+#: build [OPTION...]  make build/spinup; --locked takes exactly what deps.lock names, or stops; --target aarch64 makes build/aarch64/spinup, by a cross compiler
 cmd_build() {
 	local locked=()
 	while [ $# -gt 0 ]; do
@@ -157,7 +157,7 @@ cmd_fuzz() {
 	done
 }
 
-#: dist [--target aarch64]  put a release into build/dist, the same bytes each time: archive, binary, release.json
+#: dist [OPTION...]  put a release into build/dist, the same bytes each time: archive, binary, release.json; the options are those of build
 cmd_dist() {
 	local name time tree=build/dist/tree
 	cmd_build "$@"
@@ -175,7 +175,7 @@ cmd_dist() {
 	release_json >build/dist/release.json
 }
 
-#: set-up [GROUP...]  install what is missing: build, dev, lint, test, bench (default: all)
+#: set-up [GROUP...]  install what is missing: build, dev, cross, lint, test, bench (default: all)
 cmd_set-up() {
 	local group groups=("$@")
 	[ ${#groups[@]} -gt 0 ] || groups=(build dev cross lint test bench)

@@ -19,6 +19,6 @@ options=(--disable-ftp --disable-file --disable-ldap --disable-ldaps --disable-r
 
 recipe() {
 	configure "${options[@]}" LIBS="-lssl -lcrypto" CPPFLAGS="-DNGHTTP2_STATICLIB"
-	"${make[@]}" -C lib install
+	"${make[@]}" -C lib install-libLTLIBRARIES
 	"${make[@]}" -C include install
 }
