@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 
 jobs=$(nproc)
 out=build machine=$(uname -m) # of the binary; set_target changes them
-emulator=()           # what runs the binary's tests
+emulator=()                   # what runs the binary's tests
 unset TARGET
 
 say() { printf '%s\n' "$*" >&2; }
@@ -67,6 +67,7 @@ cmd_aarch64() {
 	cmd_build --target aarch64
 	step "unit and static tests, aarch64 under qemu-user"
 	programs=$(tests/aarch64/programs.sh "$@")
+	[ -n "$programs" ] || die "aarch64: no test that runs there is called $*"
 	# shellcheck disable=SC2046 # the first word of each line
 	compile build/aarch64/filters.so build/aarch64/emulated $(cut -d' ' -f1 <<<"$programs")
 	rm -f "$log"
