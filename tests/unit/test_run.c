@@ -119,6 +119,18 @@ static void leave_a_child(const struct job *job, const struct task *task, struct
 			pause();
 }
 
+static void add_task(struct plan *plan, const struct probe *probe, unsigned int deadline_ms)
+{
+	plan_add(plan, &(struct plan_entry){
+			       .probe = probe,
+			       .name = "name",
+			       .subject = "subject",
+			       .kind = TASK_PROMISE,
+			       .why = "why",
+			       .deadline_ms = deadline_ms,
+		       });
+}
+
 static void run_all(struct run *run, struct plan *plan, unsigned int deadline_ms)
 {
 	struct job job;
@@ -143,14 +155,7 @@ static void each_end_is_told_apart(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(probes); i++)
-		plan_add(&plan, &(struct plan_entry){
-					.probe = &probes[i],
-					.name = "name",
-					.subject = "subject",
-					.kind = TASK_PROMISE,
-					.why = "why",
-					.deadline_ms = 300,
-				});
+		add_task(&plan, &probes[i], 300);
 	run_all(&run, &plan, 5000);
 	for (size_t i = 0; i < COUNT(probes); i++)
 		assert_int_equal(run.results[i].end, ends[i]);
@@ -182,14 +187,7 @@ static void a_limit_of_descriptors_only_takes_time(void **state)
 	(void)state;
 	close(lowest);
 	for (size_t i = 0; i < 5; i++)
-		plan_add(&plan, &(struct plan_entry){
-					.probe = &probe,
-					.name = "name",
-					.subject = "subject",
-					.kind = TASK_PROMISE,
-					.why = "why",
-					.deadline_ms = 5000,
-				});
+		add_task(&plan, &probe, 5000);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	low = before;
 	low.rlim_cur = (rlim_t)lowest + 2;
@@ -211,14 +209,7 @@ static void the_phase_deadline_bounds_all(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++)
-		plan_add(&plan, &(struct plan_entry){
-					.probe = &probe,
-					.name = "name",
-					.subject = "",
-					.kind = TASK_PROMISE,
-					.why = "why",
-					.deadline_ms = 600000,
-				});
+		add_task(&plan, &probe, 600000);
 	run_all(&run, &plan, 100);
 	for (size_t i = 0; i < plan.count; i++)
 		assert_int_equal(run.results[i].end, TASK_END_TIMEOUT);
@@ -298,14 +289,7 @@ static void time_without_a_processor_does_not_count(void **state)
 		spin_for(1000000);
 		_exit(0);
 	}
-	plan_add(&plan, &(struct plan_entry){
-				.probe = &probe,
-				.name = "name",
-				.subject = "",
-				.kind = TASK_PROMISE,
-				.why = "why",
-				.deadline_ms = 100,
-			});
+	add_task(&plan, &probe, 100);
 	run_all(&run, &plan, 100);
 	assert_int_equal(run.results[0].end, TASK_END_DONE);
 	assert_int_equal(waitpid(rival, NULL, 0), rival);
@@ -321,14 +305,7 @@ static void one_that_goes_round_in_circles_is_stopped(void **state)
 	struct run run = {0};
 
 	(void)state;
-	plan_add(&plan, &(struct plan_entry){
-				.probe = &probe,
-				.name = "name",
-				.subject = "",
-				.kind = TASK_PROMISE,
-				.why = "why",
-				.deadline_ms = 100,
-			});
+	add_task(&plan, &probe, 100);
 	run_all(&run, &plan, 5000);
 	assert_int_equal(run.results[0].end, TASK_END_TIMEOUT);
 	run_release(&run);
@@ -342,14 +319,7 @@ static void nothing_is_left_behind(void **state)
 	struct run run = {0};
 
 	(void)state;
-	plan_add(&plan, &(struct plan_entry){
-				.probe = &probe,
-				.name = "name",
-				.subject = "",
-				.kind = TASK_PROMISE,
-				.why = "why",
-				.deadline_ms = 200,
-			});
+	add_task(&plan, &probe, 200);
 	run_all(&run, &plan, 5000);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	run_release(&run);
