@@ -324,6 +324,8 @@ static bool hears_refusal(CURL *easy, const struct transfer *transfer)
 
 	if (!text_starts_with(transfer->request->url, "https:") || left_ms <= 0)
 		return false;
+	/* The address was told to the connection's handle, and this is curl_easy_perform's own. */
+	curl_easy_setopt(easy, CURLOPT_RESOLVE, transfer->resolve);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L);
