@@ -11,7 +11,7 @@ from visit import File
 
 LOCAL = "/usr/local/bin/spinup"
 # The agent's options that an action does not hand on: a workflow has the job's environment for them.
-NO_INPUTS = {"CONTRACT", "REPORT", "JSON"}
+NO_INPUTS = {"CONTRACT", "REPORT", "GITLAB_ANNOTATIONS", "JSON"}
 OWN_INPUTS = {"REQUIRE_CACHE_PUSH"}  # agent.sh makes two options of it
 NOT_THE_AGENTS = {"command", "push-timeout"}
 NOT_FOR_DOCKER = re.compile(r"attic-.*|.*-?push.*")
