@@ -272,11 +272,15 @@ static void judge_http(struct judge *judge)
 {
 	const struct bazel_evidence *evidence = judge->evidence;
 	const struct bazel_answer *failed = &evidence->head;
+	bool is_head_answered = failed->failure == HTTP_OK;
 
-	if (failed->failure == HTTP_OK)
+	if (is_head_answered)
 		failed = &evidence->get;
 	if (failed->failure == HTTP_OK)
 		judge_blob(judge);
+	else if (is_head_answered && failed->failure == HTTP_NOT_HTTP)
+		note(judge, FINDING_BAZEL_BAD_ANSWER,
+		     "no HTTP comes behind the answer to HEAD, which has no body");
 	else
 		note(judge, failure_finding(failure_rows, COUNT(failure_rows), failed->failure),
 		     "%s", failed->detail);

@@ -177,6 +177,9 @@ static const struct judge_case {
 	{"http: reset later",
 	 {.get = {.failure = HTTP_RESET, .detail = "x"}},
 	 "unusable bazel-reset"},
+	{"http: a body to HEAD, which libcurl takes for the next answer",
+	 {.head = {.status = 200}, .get = {.failure = HTTP_NOT_HTTP, .detail = "x"}},
+	 "unusable bazel-bad-answer"},
 };
 
 static void judges(void **state)
