@@ -8,7 +8,8 @@ import pytest
 from lab import CONTRACT
 from report import prove, taken, together
 from runner_files import RunnerFiles, next_environment
-from topology import ATTIC, PUBLIC_ATTIC, STORAGE, fault_host
+from tinyproxy import PASSWORD, USER
+from topology import ATTIC, CACHES, PUBLIC_ATTIC, STORAGE, fault_host
 
 PUBLIC = f"https://{PUBLIC_ATTIC}"
 SUFFIX = ".svc.cluster.local"
@@ -22,10 +23,17 @@ def proxy(kind, port=3128, scheme="http", user=""):
     return f"{scheme}://{user}{fault_host(kind)}:{port}"
 
 
+def real(kind="tinyproxy", user=""):
+    """The URL of one of the lab's real proxies."""
+    return f"http://{user}{kind}.{CACHES}:3128"
+
+
 # How a proxy is no way to the cluster's cache: its variable, and what is said of it.
 NO_WAY = {
     "blocks the cluster": (proxy("proxy-no-cluster"), "HTTP 403 with a web page"),
     "wants a password": (proxy("proxy-407"), "HTTP 407 with a web page, it wants a user name and a password"),
+    "blocks it, a real one": (real("tinyproxy-no-cluster"), "HTTP 403 with a web page"),
+    "wants a password, a real one": (real("tinyproxy-auth"), "HTTP 407 with a web page, it wants a user name"),
     "has no upstream": (proxy("proxy-502"), "HTTP 502 with a web page"),
     "is refused": (proxy("refused"), f"the proxy {proxy('refused')} (http_proxy): 10.43.0.99: connection refused"),
     "is a black hole": (proxy("blackhole"), "no answer to the connection attempt"),
@@ -66,6 +74,9 @@ def reports(lab, spinup):
     redirect = [*NO_BAZEL, "--attic-cache", "redirect", "--attic-public-key", lab.public_key]
     rows.update({
         "http": (NO_BAZEL, {"env": {"http_proxy": proxy("proxy")}}),
+        "a real one": (NO_BAZEL, {"env": {"http_proxy": real()}}),
+        "a real one, password": (NO_BAZEL, {"env": {"http_proxy": real("tinyproxy-auth", user=f"{USER}:{PASSWORD}@")}}),
+        "a real one, CONNECT": (public, {"env": {"https_proxy": real()}, "down": "public=nxdomain"}),
         "all": (NO_BAZEL, {"env": {"ALL_PROXY": proxy("proxy")}}),
         "upper case": (NO_BAZEL, {"env": {"HTTP_PROXY": proxy("blackhole"), "https_proxy": proxy("blackhole")}}),
         "user info": (NO_BAZEL, {"env": {"http_proxy": proxy("proxy", user=f"job:{SECRET}@")}}),
@@ -126,6 +137,15 @@ def test_through_the_proxy(reports, name):
     assert report.fact("attic.is_direct_only") is False
     assert detail(report, "attic-ready").endswith(f", through the proxy {proxy('proxy')} ({variable})")
     assert not {"no_proxy", "NO_PROXY", "http_proxy"} & report.exported().keys()
+
+
+@pytest.mark.parametrize("name", ["a real one", "a real one, password", "a real one, CONNECT"])
+def test_through_a_real_proxy(reports, name):
+    report = taken(reports, name)
+    assert not report.bad() and report.outcome == "ready"
+    assert_proven(report)
+    assert "through the proxy http://" in detail(report, "attic-ready")
+    assert PASSWORD not in str(report.document) and "no_proxy" not in report.exported()
 
 
 def test_only_the_proxy_is_a_way(reports):

@@ -4,11 +4,12 @@ own; downloads; and the other caches that Nix's configuration lists."""
 
 import json
 
+import pytest
 from lab import CONTRACT
 from report import taken, together
 from runner_files import RunnerFiles, next_environment
 from test_install import thin
-from test_proxies import NO_BAZEL, SECRET, SUFFIX, detail, proxy
+from test_proxies import NO_BAZEL, SECRET, SUFFIX, detail, proxy, real
 from topology import ATTIC
 
 SERVER = f"http://{ATTIC}"
@@ -23,11 +24,12 @@ def fetch(pod, lab, env):
     return nix.rc, curl.rc, nix.stderr
 
 
-def test_real_programs_go_directly(lab, spinup):
+@pytest.mark.parametrize("blocking", [proxy("proxy-no-cluster"), real("tinyproxy-no-cluster")])
+def test_real_programs_go_directly(lab, spinup, blocking):
     """Root without a daemon substitutes by itself: with what was written it gets the path, without it does not."""
     assert spinup
     with lab.pod(image="determinate", daemon="none") as pod:
-        env = pod.environment("root", {"SPINUP_CONTRACT": CONTRACT, "http_proxy": proxy("proxy-no-cluster")})
+        env = pod.environment("root", {"SPINUP_CONTRACT": CONTRACT, "http_proxy": blocking})
         result = pod.exec(["spinup", "run", *NO_BAZEL], user="root", env=env, runner=RunnerFiles("root")).check()
         after = next_environment(env, result.files)
         lost = {name: value for name, value in after.items() if name.lower() != "no_proxy"}
@@ -37,11 +39,12 @@ def test_real_programs_go_directly(lab, spinup):
         assert nix == 0 and curl == 0 and f"from '{SERVER}" in said, said
 
 
-def test_real_nix_goes_through_the_proxy(lab, spinup):
+@pytest.mark.parametrize("working", [proxy("proxy"), real()])
+def test_real_nix_goes_through_the_proxy(lab, spinup, working):
     """A proxy that works stays the way, for the proof and for Nix."""
     assert spinup
     with lab.pod(image="determinate", daemon="none", down="attic=blackhole") as pod:
-        env = pod.environment("root", {"SPINUP_CONTRACT": CONTRACT, "http_proxy": proxy("proxy")})
+        env = pod.environment("root", {"SPINUP_CONTRACT": CONTRACT, "http_proxy": working})
         result = pod.exec(["spinup", "run", *NO_BAZEL], user="root", env=env, runner=RunnerFiles("root")).check()
         nix, curl, said = fetch(pod, lab, next_environment(env, result.files))
         assert nix == 0 and curl == 0, said

@@ -17,6 +17,7 @@ import attic_uploads
 import dns
 import faults
 import nameserver
+import tinyproxy
 import topology
 from topology import ADDRESS6, BAZEL, BLACKHOLE, CACHES, DOWNLOADS, GATEWAY, NETWORK, SERVERS, STORAGE
 from topology import fault_address as address
@@ -147,7 +148,8 @@ def main():
     where = Path(options["run"])
     os.umask(0o022)
     run(["ip", "-batch", "-"], NETWORK_SETUP)
-    options["expected"] = start_bazel_remotes(options["bazel_remote"], where, options["certificates"])
+    options["expected"] = [*start_bazel_remotes(options["bazel_remote"], where, options["certificates"]),
+                           *tinyproxy.start(where)]
     faults_ready = fork_faults(options)
     (where / "nginx.conf").write_text(
         nginx_configuration(where, options["cache"], options["certificates"], options["key"]))

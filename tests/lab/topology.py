@@ -29,6 +29,9 @@ SERVERS = {
     PUBLIC_ATTIC: "10.43.0.25",
     STORAGE: "10.43.0.26",
     DOWNLOADS: "10.43.0.27",
+    f"tinyproxy.{CACHES}": "10.43.0.28",
+    f"tinyproxy-no-cluster.{CACHES}": "10.43.0.29",
+    f"tinyproxy-auth.{CACHES}": "10.43.0.30",
     f"refused.{CACHES}": REFUSED,
     f"blackhole.{CACHES}": BLACKHOLE,
     f"attic-api.{CACHES}": "10.43.0.20",  # the name resolves, but only port 80 answers: the field's :8080 trap
