@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lab/times.h"
+
 #define MAX_COUNT 4096
 #define MARK "{n}"
 
@@ -26,19 +28,6 @@ struct crowd {
 	int gate[2];
 	pid_t pids[MAX_COUNT];
 };
-
-static long long now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-}
-
-static long long microseconds(struct timeval time)
-{
-	return time.tv_sec * 1000000LL + time.tv_usec;
-}
 
 static _Noreturn void die(const char *what)
 {

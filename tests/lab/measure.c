@@ -14,18 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static long long now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
-}
-
-static long long microseconds(struct timeval time)
-{
-	return time.tv_sec * 1000000LL + time.tv_usec;
-}
+#include "tests/lab/times.h"
 
 static void run(char **argv)
 {
