@@ -24,11 +24,6 @@
 
 #include "tests/lab/tracee.h"
 
-#define EXIT_CLOCK 125
-#define TRACE_OPTIONS                                                                              \
-	(PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |    \
-	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
-
 struct clock {
 	int64_t begins_s;      // the time at which the command begins
 	struct timespec begun; // the same moment by CLOCK_MONOTONIC
@@ -39,12 +34,12 @@ struct clock {
 static _Noreturn void fail(const char *what)
 {
 	fprintf(stderr, "clock: %s\nusage: clock SECONDS -- CMD [ARG...]\n", what);
-	exit(EXIT_CLOCK);
+	exit(EXIT_TRACER);
 }
 
 // ---- the command
 
-static void load_filter(void)
+static void load_filter(void *data)
 {
 	static const struct scmp_arg_cmp clocks[] = {
 		{.arg = 0, .op = SCMP_CMP_EQ, .datum_a = CLOCK_REALTIME},
@@ -55,6 +50,7 @@ static void load_filter(void)
 	int failed =
 		!filter || (geteuid() == 0 && seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0));
 
+	(void)data;
 	for (size_t i = 0; !failed && i < 2; i++) {
 		failed |= seccomp_rule_add_array(filter, SCMP_ACT_TRACE(0), SCMP_SYS(clock_gettime),
 						 1, &clocks[i]);
@@ -68,30 +64,12 @@ static void load_filter(void)
 
 static void start(struct clock *clock, char **command)
 {
-	int go[2];
-	char byte;
+	const char *failed = NULL;
 
-	if (pipe2(go, O_CLOEXEC))
-		fail("pipe");
-	clock->main = fork();
-	if (clock->main < 0)
-		fail("fork");
-	if (clock->main == 0) {
-		close(go[1]);
-		if (read(go[0], &byte, 1) != 1)
-			_exit(EXIT_CLOCK);
-		load_filter();
-		execvp(command[0], command);
-		fprintf(stderr, "clock: %s: %s\n", command[0], strerror(errno));
-		_exit(errno == ENOENT ? 127 : 126);
-	}
-	if (ptrace(PTRACE_SEIZE, clock->main, 0, TRACE_OPTIONS))
-		fail("ptrace");
 	clock_gettime(CLOCK_MONOTONIC, &clock->begun);
-	if (write(go[1], "x", 1) != 1)
-		fail("pipe");
-	close(go[0]);
-	close(go[1]);
+	clock->main = start_traced(command, load_filter, NULL, &failed);
+	if (failed)
+		fail(failed);
 }
 
 // ---- what it is told

@@ -28,12 +28,8 @@
 #include "tests/lab/stepper_calls.h"
 #include "tests/lab/tracee.h"
 
-#define EXIT_STEPPER 125
 #define MAX_PROCESSES 4096
 #define MAX_CALLS 32
-#define TRACE_OPTIONS                                                                              \
-	(PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |    \
-	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
 
 struct stepper {
 	enum { COUNT, LIST, KILL, FAIL } verb;
@@ -70,7 +66,7 @@ static _Noreturn __attribute__((format(printf, 1, 2))) void die(const char *form
 	vfprintf(stderr, format, args);
 	va_end(args);
 	fprintf(stderr, ": %s\n", strerror(code));
-	exit(EXIT_STEPPER);
+	exit(EXIT_TRACER);
 }
 
 static _Noreturn void usage(const char *what)
@@ -79,7 +75,7 @@ static _Noreturn void usage(const char *what)
 		"stepper: %s\nusage: stepper count|list|kill N|fail N ERRNO [--writes] "
 		"[--call NAME]... [--report FILE] -- CMD [ARG...]\n",
 		what);
-	exit(EXIT_STEPPER);
+	exit(EXIT_TRACER);
 }
 
 // ---- the filter that makes the calls known
@@ -102,8 +98,9 @@ static void add_rule(scmp_filter_ctx filter, int call, const struct known_call *
 }
 
 // Without the attribute a filter sets no_new_privs, and sudo under it would fail.
-static void load_filter(const struct stepper *stepper)
+static void load_filter(void *data)
 {
+	const struct stepper *stepper = data;
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
 
 	if (!filter || (geteuid() == 0 && seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0)))
@@ -127,29 +124,11 @@ static void load_filter(const struct stepper *stepper)
 
 static void start(struct stepper *stepper)
 {
-	int go[2];
-	char byte;
+	const char *failed = NULL;
 
-	if (pipe2(go, O_CLOEXEC))
-		die("pipe");
-	stepper->main = fork();
-	if (stepper->main < 0)
-		die("fork");
-	if (stepper->main == 0) {
-		close(go[1]);
-		if (read(go[0], &byte, 1) != 1)
-			_exit(EXIT_STEPPER);
-		load_filter(stepper);
-		execvp(stepper->command[0], stepper->command);
-		fprintf(stderr, "stepper: %s: %s\n", stepper->command[0], strerror(errno));
-		_exit(errno == ENOENT ? 127 : 126);
-	}
-	if (ptrace(PTRACE_SEIZE, stepper->main, 0, TRACE_OPTIONS))
-		die("ptrace");
-	close(go[0]);
-	if (write(go[1], "x", 1) != 1)
-		die("pipe");
-	close(go[1]);
+	stepper->main = start_traced(stepper->command, load_filter, stepper, &failed);
+	if (failed)
+		die("%s", failed);
 }
 
 // ---- the processes

@@ -3,12 +3,54 @@
 #pragma once
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
+#include <unistd.h>
+
+#define EXIT_TRACER 125 // of the tracer's own failure
+#define TRACE_OPTIONS                                                                              \
+	(PTRACE_O_EXITKILL | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |    \
+	 PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC)
+
+// Starts COMMAND behind the filter that LOAD_FILTER makes with DATA, traced from before its first instruction;
+// its process. RET_FAILED names the call that failed (errno), NULL before the call, stays so where none did.
+static inline pid_t start_traced(char **command, void (*load_filter)(void *data), void *data,
+				 const char **ret_failed)
+{
+	int go[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe2(go, O_CLOEXEC)) {
+		*ret_failed = "pipe";
+		return -1;
+	}
+	pid = fork();
+	if (pid == 0) {
+		close(go[1]);
+		if (read(go[0], &byte, 1) != 1)
+			_exit(EXIT_TRACER);
+		load_filter(data);
+		execvp(command[0], command);
+		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, command[0],
+			strerror(errno));
+		_exit(errno == ENOENT ? 127 : 126);
+	}
+	if (pid < 0)
+		*ret_failed = "fork";
+	else if (ptrace(PTRACE_SEIZE, pid, 0, TRACE_OPTIONS))
+		*ret_failed = "ptrace";
+	close(go[0]);
+	if (!*ret_failed && write(go[1], "x", 1) != 1)
+		*ret_failed = "pipe";
+	close(go[1]);
+	return pid;
+}
 
 // A word of a process's memory; -1, and errno is set, where there is none.
 static inline long peek(pid_t pid, uint64_t address)
